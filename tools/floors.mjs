@@ -1,0 +1,35 @@
+/**
+ * The floors of the house. A package imports only packages of lower floors; where `only` is given, only those.
+ * `tfjs` lists what it may import of TensorFlow.js: users bring the backend, so no package below the top floor names one.
+ *
+ * @typedef {{ floor: number, only?: readonly string[], tfjs: readonly string[] }} Floor
+ */
+const PEERS = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-layers'];
+const BACKENDS = ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgl', '@tensorflow/tfjs-backend-webgpu'];
+
+/** Blocks and families know core and nothing else. @type {Floor} */
+const FAMILY = { floor: 3, only: ['@convkit/core'], tfjs: PEERS };
+
+/** @type {Readonly<Record<string, Floor>>} */
+export const FLOORS = {
+  '@convkit/leaderboard': { floor: 5, tfjs: [...PEERS, ...BACKENDS] },
+  '@convkit/bench': { floor: 5, tfjs: [...PEERS, ...BACKENDS] },
+
+  '@convkit/zoo': { floor: 4, tfjs: PEERS },
+
+  '@convkit/vgg': FAMILY,
+  '@convkit/resnet': FAMILY,
+  '@convkit/depthwise': FAMILY,
+  '@convkit/shufflenet': FAMILY,
+
+  '@convkit/profile': { floor: 3, only: ['@convkit/core', '@convkit/graph'], tfjs: PEERS },
+  '@convkit/weights': { floor: 3, only: ['@convkit/core'], tfjs: PEERS },
+
+  '@convkit/graph': { floor: 2, tfjs: PEERS },
+
+  '@convkit/core': { floor: 1, tfjs: PEERS },
+  '@convkit/data': { floor: 1, tfjs: [] },
+};
+
+/** What tests may import on top: the private test package, at any floor. */
+export const TESTING = '@convkit/testing';
