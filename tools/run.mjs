@@ -17,10 +17,8 @@ function say(line) {
 function satisfies(version, range) {
   const have = version.split('.').map(Number);
   const need = range.replace('>=', '').split('.').map(Number);
-  for (let i = 0; i < need.length; i += 1) {
-    if (have[i] !== need[i]) return have[i] > need[i];
-  }
-  return true;
+  const at = need.findIndex((part, index) => part !== have[index]);
+  return at === -1 || Number(have[at]) > Number(need[at]);
 }
 
 /** npm writes node_modules/.package-lock.json last, so its date is the date of the last complete install. */
@@ -101,12 +99,13 @@ function start(args) {
 }
 
 const needed = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).engines.node;
-const task = { start, test }[process.argv[2]];
+const name = process.argv[2];
+const task = name === 'start' ? start : name === 'test' ? test : undefined;
 if (!satisfies(process.versions.node, needed)) {
   say(`Node must be ${needed}, got ${process.versions.node}: install a newer one from https://nodejs.org`);
   process.exitCode = 4;
 } else if (task === undefined) {
-  say(`the task must be start or test, got ${JSON.stringify(process.argv[2])}`);
+  say(`the task must be start or test, got ${JSON.stringify(name)}`);
   process.exitCode = 2;
 } else {
   install().then(() => task(process.argv.slice(3)));
