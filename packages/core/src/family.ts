@@ -1,0 +1,142 @@
+import { input, model, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { seedOption, type InitializerName } from './initialization.js';
+import { OptionError, unknownName } from './option-error.js';
+import { option, readOptions } from './options.js';
+
+/** [H, W, C]. */
+export type ImageShape = readonly [number, number, number];
+
+export interface Paper {
+  title: string;
+  authors: string;
+  year: number;
+  url: string;
+}
+
+/** What every row of a family's table may say beside its architecture. */
+export interface VariantRow {
+  /** Trainable parameters at the row's input and classes; recomputed by a test. Absent in `tiny` rows. */
+  readonly params?: number;
+  /** Multiply-accumulates of convolutions and dense layers, one image; recomputed by a test. Absent in `tiny` rows. */
+  readonly macs?: number;
+  /** Where it differs from the family's. */
+  readonly input?: ImageShape;
+  /** Where it differs from the family's. */
+  readonly classes?: number;
+}
+
+export interface BuildOptions {
+  /** Outputs of the classifier. Default: the variant's. */
+  classes?: number;
+  /** [H, W, C]. Default: the variant's. */
+  inputShape?: ImageShape;
+  /** Whether to add the classifier; without it the output is the last feature map. Default true. */
+  includeTop?: boolean;
+  /** Names of feature taps: the model then has these outputs, in this order, and no classifier. */
+  features?: readonly string[];
+  /** 'zeros' draws no random numbers and touches no memory: for counting costs, or before loading weights. Default 'random'. */
+  initialWeights?: 'random' | 'zeros';
+  /** Mixed with every weight's name. Default 0. */
+  seed?: number;
+  /** Dropout rate in front of the classifier. Default: the paper's. */
+  dropout?: number;
+  /** Default: the variant's id. */
+  name?: string;
+}
+
+/** What a builder gets beside the input and the spec. */
+export interface BuildContext {
+  readonly classes: number;
+  readonly inputShape: ImageShape;
+  readonly includeTop: boolean;
+  /** The caller's dropout rate, or the paper's when the caller gave none. */
+  dropout(paper: number): number;
+  /** Options that start a kernel, to spread into a block: `...context.weights('heNormalFanOut')`. */
+  weights(initializer: InitializerName): { kernelInitializer: InitializerName; seed: number };
+}
+
+export interface Built {
+  output: SymbolicTensor;
+  /** Named taps, by the reference's module path, in order from input to output. */
+  features: Readonly<Record<string, SymbolicTensor>>;
+}
+
+export interface FamilyDefinition<Spec extends object> {
+  /** Package-like name: `resnet`. */
+  id: string;
+  paper: Paper;
+  /** Input of the paper's table. */
+  input: ImageShape;
+  classes: number;
+  variants: Readonly<Record<string, Spec & VariantRow>>;
+  /** Papers of variants that are not the family's own. */
+  papers?: Readonly<Record<string, Paper>>;
+  /** The architecture, read top to bottom like the paper's table. */
+  build(x: SymbolicTensor, spec: Spec, context: BuildContext): Built;
+}
+
+export interface Family<Spec extends object = object, Id extends string = string> extends Omit<FamilyDefinition<Spec>, 'build' | 'variants'> {
+  readonly variants: Readonly<Record<Id, Spec & VariantRow>>;
+  /**
+   * Builds a variant, or a spec of the same form, as a tf.LayersModel that outputs logits.
+   * @throws OptionError for an unknown variant, option or feature, and for inputs that the architecture cannot take.
+   */
+  build(variant: Id | Spec, options?: BuildOptions): LayersModel;
+}
+
+const positive = option.integer(1);
+
+const buildEntries = {
+  classes: option.optional(positive),
+  inputShape: option.optional(option.imageShape()),
+  includeTop: option.withDefault(option.boolean(), true),
+  features: option.optional(option.listOf(option.text(), 'a list of feature names')),
+  initialWeights: option.withDefault(option.oneOf(['random', 'zeros']), 'random'),
+  seed: option.withDefault(seedOption, 0),
+  dropout: option.optional(option.number({ min: 0, below: 1 })),
+  name: option.optional(option.text()),
+} as const;
+
+/** Makes a family out of its table and its one builder. */
+export function defineFamily<Spec extends object, const Variants extends Readonly<Record<string, Spec & VariantRow>>>(
+  definition: Omit<FamilyDefinition<Spec>, 'variants'> & { variants: Variants },
+): Family<Spec, Extract<keyof Variants, string>> {
+  const { id, variants } = definition;
+  type Id = Extract<keyof Variants, string>;
+
+  const build = (variant: Id | Spec, options: BuildOptions = {}): LayersModel => {
+    const row = typeof variant === 'string' ? lookUp(id, variants, variant) : readSpec<Spec>(id, variant);
+    const label = typeof variant === 'string' ? variant : id;
+    const parsed = readOptions(label, buildEntries, options);
+    const inputShape = parsed.inputShape ?? row.input ?? definition.input;
+    const { seed, initialWeights, dropout } = parsed;
+    const x = input({ shape: [...inputShape], name: 'input' });
+    const built = definition.build(x, row, {
+      classes: parsed.classes ?? row.classes ?? definition.classes,
+      inputShape,
+      includeTop: parsed.includeTop && parsed.features === undefined,
+      dropout: (paper) => dropout ?? paper,
+      weights: (initializer) => ({ kernelInitializer: initialWeights === 'zeros' ? 'zeros' : initializer, seed }),
+    });
+    const outputs = parsed.features === undefined ? built.output : parsed.features.map((name) => feature(label, built, name));
+    return model({ inputs: x, outputs, name: parsed.name ?? label });
+  };
+  return { ...definition, build };
+}
+
+function lookUp<Row>(family: string, variants: Readonly<Record<string, Row>>, name: string): Row {
+  const row = Object.hasOwn(variants, name) ? variants[name] : undefined;
+  if (row === undefined) throw unknownName(family, 'variant', name, Object.keys(variants));
+  return row;
+}
+
+function readSpec<Spec extends object>(family: string, spec: unknown): Spec & VariantRow {
+  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) throw new OptionError(family, 'variant', spec, 'a variant name or a spec object');
+  return spec as Spec & VariantRow;
+}
+
+function feature(label: string, built: Built, name: string): SymbolicTensor {
+  const tensor = Object.hasOwn(built.features, name) ? built.features[name] : undefined;
+  if (tensor === undefined) throw unknownName(label, 'features', name, Object.keys(built.features));
+  return tensor;
+}

@@ -1,0 +1,26 @@
+export { activate, activation, ACTIVATIONS, ActivationLayer, type ActivationKind, type ActivationOptions } from './activation.js';
+export { batchNorm, BatchNormLayer, batchNormalize, batchNormalizeTraining, type BatchNormOptions } from './batch-norm.js';
+export {
+  channelShuffle, ChannelShuffleLayer, padChannels, PadChannelsLayer, shuffleChannels, sliceChannels, SliceChannelsLayer,
+  type ChannelShuffleOptions, type PadChannelsOptions, type SliceChannelsOptions,
+} from './channels.js';
+export { conv2d, Conv2dLayer, type Conv2dOptions, type ConvolutionOptions } from './conv2d.js';
+export { convolve2d, depthwiseConvolve2d, type ConvolveAttributes, type DepthwiseAttributes } from './convolve.js';
+export { dense, DenseLayer, multiplyMatrices, type DenseOptions } from './dense.js';
+export { depthwiseConv2d, DepthwiseConv2dLayer, type DepthwiseConv2dOptions } from './depthwise-conv2d.js';
+export { defineFamily, type BuildContext, type BuildOptions, type Built, type Family, type FamilyDefinition, type ImageShape, type Paper, type VariantRow } from './family.js';
+export { INITIALIZERS, type InitializerName } from './initialization.js';
+export type { Layer, LayerOptions } from './layer.js';
+export { localResponseNorm, LocalResponseNormLayer, localResponseNormalize, type LocalResponseNormOptions } from './local-response-norm.js';
+export { isLowerable, type Lowerable, type Lowering, type OpAttributes, type OpKind, type Value, type ValueShape, type WindowAttributes } from './lowering.js';
+export { add, concatenate, dropout, flatten, type DropoutOptions } from './merge.js';
+export { closest, describeValue, OptionError, unknownName } from './option-error.js';
+export { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
+export { effectiveKernel, resolvePadding, windowOutput, type Padding, type PaddingOption } from './padding.js';
+export { adaptiveAvgPool2d, avgPool2d, maxPool2d, spatialMean, type PoolAttributes } from './pool.js';
+export {
+  adaptiveAvgPool, AdaptiveAvgPoolLayer, avgPool, AvgPoolLayer, globalAveragePool, GlobalAveragePoolLayer, maxPool, MaxPoolLayer,
+  type AdaptiveAvgPoolOptions, type AvgPoolOptions, type GlobalAveragePoolOptions, type PoolOptions,
+} from './pool-layers.js';
+export { hashString, normalStream, randomStream } from './random.js';
+export { coreLayers, registerLayers } from './register-layers.js';

@@ -1,0 +1,82 @@
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { ActivationKind } from './activation.js';
+import type { Padding } from './padding.js';
+
+/** Shape of a tensor in a graph, NHWC for images; only the batch may be unknown (null). */
+export type ValueShape = readonly (number | null)[];
+
+/** A tensor of the graph that is being built. What else it holds is the graph's business. */
+export interface Value {
+  readonly shape: ValueShape;
+}
+
+export interface WindowAttributes {
+  readonly strides: readonly [number, number];
+  /** Rows and columns added at [top, bottom, left, right]. */
+  readonly padding: Padding;
+}
+
+/**
+ * The closed set of primitive ops with their attributes. A layer says with these what it computes (`lower`); cost,
+ * compilation, export and gradients all follow from the op, never from the layer.
+ */
+export interface OpAttributes {
+  /** Inputs x [N, H, W, C], kernel [kh, kw, C/groups, F], optional bias [F]. */
+  conv2d: WindowAttributes & { readonly dilations: readonly [number, number]; readonly groups: number };
+  /** Inputs x [N, H, W, C], kernel [kh, kw, C, m], optional bias [C*m]; output channel c*m + j. */
+  depthwiseConv2d: WindowAttributes & { readonly dilations: readonly [number, number] };
+  /** Inputs x [N, H, W, C], kernel [kh, kw, F, C], optional bias [F]; `padding` is cropped from the full output. */
+  convTranspose2d: WindowAttributes & { readonly outputSize: readonly [number, number] };
+  /** Inputs x [..., I], kernel [I, O], optional bias [O]. */
+  dense: Record<never, never>;
+  /** Inputs x, gamma, beta, mean, variance, all but x [C]: (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
+  batchNorm: { readonly epsilon: number };
+  /** Inputs x, gamma, beta over the last axis. */
+  layerNorm: { readonly epsilon: number };
+  maxPool: WindowAttributes & { readonly size: readonly [number, number] };
+  /** `counted`: the part of the padding that the divisor counts. */
+  avgPool: WindowAttributes & { readonly size: readonly [number, number]; readonly counted: Padding };
+  adaptiveAvgPool: { readonly outputSize: readonly [number, number] };
+  reduce: { readonly kind: 'mean' | 'max' | 'sum'; readonly axes: readonly number[]; readonly keepDims: boolean };
+  binary: { readonly kind: 'add' | 'sub' | 'mul' | 'max' | 'min' };
+  activation: { readonly kind: ActivationKind; readonly alpha?: number };
+  /** Inputs x, slope (broadcast against x without its batch axis). */
+  prelu: Record<never, never>;
+  concat: { readonly axis: number };
+  slice: { readonly axis: number; readonly start: number; readonly size: number };
+  /** One [before, after] an axis. */
+  pad: { readonly padding: readonly (readonly [number, number])[]; readonly value: number };
+  /** Target shape without the batch axis. */
+  reshape: { readonly shape: readonly number[] };
+  transpose: { readonly permutation: readonly number[] };
+  channelShuffle: { readonly groups: number };
+  /** x / (k + alpha/size * sum of squares over `size` neighbouring channels)^beta. */
+  localResponseNorm: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
+  resize: { readonly size: readonly [number, number]; readonly method: 'nearest' | 'bilinear'; readonly alignCorners: boolean; readonly halfPixelCenters: boolean };
+  /** Identity at inference. */
+  dropout: { readonly rate: number };
+}
+
+export type OpKind = keyof OpAttributes;
+
+/**
+ * What a layer's `lower(g, inputs)` writes to. Implemented by `@convkit/graph`; whatever has `lower` can be traced,
+ * costed, compiled and exported. This is the whole plug-in interface of third-party layers.
+ */
+export interface Lowering {
+  /** A weight of the layer, by reference: its value is read when the graph is evaluated or compiled. */
+  weight(variable: LayerVariable): Value;
+  /** A constant tensor filled with one number. */
+  constant(fill: number, shape: readonly number[]): Value;
+  op<K extends OpKind>(kind: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value;
+}
+
+/** A layer that says how it reads as primitive ops. */
+export interface Lowerable {
+  lower(g: Lowering, inputs: readonly Value[]): Value;
+}
+
+/** Whether a layer has a `lower` of its own. */
+export function isLowerable(layer: object): layer is Lowerable {
+  return 'lower' in layer && typeof layer.lower === 'function';
+}

@@ -1,0 +1,98 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { isRecording } from './backend.js';
+import { explicitPad } from './convolve.js';
+import { padOrCrop } from './convolution-gradient.js';
+import type { Padding } from './padding.js';
+
+export interface PoolAttributes {
+  size: readonly [number, number];
+  strides: readonly [number, number];
+  /** All padding, what ceil mode adds included. */
+  padding: Padding;
+}
+
+/**
+ * Max pooling; padding never wins. [N, H, W, C] -> [N, H', W', C].
+ * tfjs' wasm gradient misses windows whose values are all <= 0 (its running maximum starts at the smallest positive
+ * float), so there the gradient kernel gets the input shifted to be positive; the arg max is the same.
+ */
+export function maxPool2d(x: tf.Tensor4D, { size, strides, padding }: PoolAttributes): tf.Tensor4D {
+  const forward = (input: tf.Tensor4D) => tf.maxPool(input, [...size], [...strides], explicitPad(padding) as unknown as 'valid');
+  if (!isRecording() || tf.getBackend() !== 'wasm') return forward(x);
+  const pool = tf.customGrad((input, save) => {
+    const y = forward(input as tf.Tensor4D);
+    (save as (tensors: tf.Tensor[]) => void)([input as tf.Tensor4D, y]);
+    return {
+      value: y,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => {
+        const [savedInput, savedOutput] = saved as [tf.Tensor4D, tf.Tensor4D];
+        const shift = tf.sub(1, tf.min(savedInput));
+        const attributes = { filterSize: [...size], strides: [...strides], pad: explicitPad(padding) };
+        return tf.engine().runKernel('MaxPoolGrad', { dy, input: tf.add(savedInput, shift), output: tf.add(savedOutput, shift) }, attributes) as tf.Tensor4D;
+      }),
+    };
+  });
+  return pool(x) as tf.Tensor4D;
+}
+
+/** How many cells the divisor counts, one number an output position of one axis. */
+function countedCells(output: number, input: number, size: number, stride: number, before: number, counted: readonly [number, number]): number[] {
+  return Array.from({ length: output }, (_, i) => {
+    const start = Math.max(i * stride - before, -counted[0]);
+    const end = Math.min(i * stride - before + size, input + counted[1]);
+    return end - start;
+  });
+}
+
+/**
+ * Average pooling with torch's divisor: the window's cells inside the input and the counted part of the padding.
+ * @param counted Padding that the divisor counts: all declared padding (count_include_pad) or none. What ceil mode
+ *   adds beyond it is never counted.
+ */
+export function avgPool2d(x: tf.Tensor4D, { size, strides, padding, counted }: PoolAttributes & { counted: Padding }): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [, h, w] = x.shape;
+    const padded = padOrCrop(x, padding);
+    const mean = tf.avgPool(padded, [...size], [...strides], 'valid');
+    const rows = countedCells(mean.shape[1], h, size[0], strides[0], padding[0], [counted[0], counted[1]]);
+    const columns = countedCells(mean.shape[2], w, size[1], strides[1], padding[2], [counted[2], counted[3]]);
+    if (rows.every((n) => n === size[0]) && columns.every((n) => n === size[1])) return mean;
+    const scale = rows.map((r) => columns.map((c) => (size[0] * size[1]) / (r * c)));
+    return tf.mul(mean, tf.tensor(scale.flat(), [1, rows.length, columns.length, 1]));
+  });
+}
+
+/** Mean over height and width, [N, H, W, C] -> [N, 1, 1, C]: one full-window pooling, five times tf.mean on wasm. */
+export function spatialMean(x: tf.Tensor4D): tf.Tensor4D {
+  return tf.avgPool(x, [x.shape[1], x.shape[2]], 1, 'valid');
+}
+
+/**
+ * Adaptive average pooling as torch defines it: cell i of n averages input floor(i L / n) to ceil((i + 1) L / n).
+ * [N, H, W, C] -> [N, n, m, C]; cells overlap when n does not divide L, and repeat when n > L.
+ */
+export function adaptiveAvgPool2d(x: tf.Tensor4D, [outputHeight, outputWidth]: readonly [number, number]): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [, h, w] = x.shape;
+    if (h === outputHeight && w === outputWidth) return tf.clone(x);
+    if (h % outputHeight === 0 && w % outputWidth === 0) {
+      const window: [number, number] = [h / outputHeight, w / outputWidth];
+      return tf.avgPool(x, window, window, 'valid');
+    }
+    return averageCells(averageCells(x, 1, outputHeight), 2, outputWidth);
+  });
+}
+
+function averageCells(x: tf.Tensor4D, axis: 1 | 2, cells: number): tf.Tensor4D {
+  const length = x.shape[axis];
+  const parts = Array.from({ length: cells }, (_, i) => {
+    const start = Math.floor((i * length) / cells);
+    const size = Math.ceil(((i + 1) * length) / cells) - start;
+    const begin = [0, 0, 0, 0];
+    const extent = [...x.shape];
+    begin[axis] = start;
+    extent[axis] = size;
+    return tf.mean(tf.slice(x, begin, extent), axis, true);
+  });
+  return tf.concat(parts, axis) as tf.Tensor4D;
+}

@@ -1,0 +1,20 @@
+import { serialization } from '@tensorflow/tfjs-core';
+import { ActivationLayer } from './activation.js';
+import { BatchNormLayer } from './batch-norm.js';
+import { ChannelShuffleLayer, PadChannelsLayer, SliceChannelsLayer } from './channels.js';
+import { Conv2dLayer } from './conv2d.js';
+import { DenseLayer } from './dense.js';
+import { DepthwiseConv2dLayer } from './depthwise-conv2d.js';
+import { LocalResponseNormLayer } from './local-response-norm.js';
+import { AdaptiveAvgPoolLayer, AvgPoolLayer, GlobalAveragePoolLayer, MaxPoolLayer } from './pool-layers.js';
+
+/** Every layer class of this package. */
+export const coreLayers = [
+  Conv2dLayer, DepthwiseConv2dLayer, BatchNormLayer, MaxPoolLayer, AvgPoolLayer, AdaptiveAvgPoolLayer, GlobalAveragePoolLayer,
+  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer,
+] as const;
+
+/** Makes tf.loadLayersModel know these layers. Call it once before loading a saved model; importing registers nothing. */
+export function registerLayers(): void {
+  for (const layer of coreLayers) serialization.registerClass(layer as unknown as serialization.SerializableConstructor<serialization.Serializable>);
+}
