@@ -9,7 +9,7 @@ import { show } from './workspace.mjs';
  */
 
 /** The fenced blocks of a Markdown text. @param {string} text @returns {Block[]} */
-export function fencedBlocks(text) {
+function fencedBlocks(text) {
   /** @type {Block[]} */
   const blocks = [];
   /** @type {Block | undefined} */
@@ -29,7 +29,7 @@ export function fencedBlocks(text) {
 }
 
 /** The headings of a Markdown text, those inside fenced blocks left out. @param {string} text @returns {{ depth: number, title: string }[]} */
-export function headings(text) {
+function headings(text) {
   const prose = text.replace(/^```[^]*?^```\s*$/gm, '');
   return [...prose.matchAll(/^(#+) (.+)$/gm)].map((match) => ({ depth: (match[1] ?? '').length, title: (match[2] ?? '').trim() }));
 }
