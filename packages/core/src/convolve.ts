@@ -2,25 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { activate, type ActivationKind } from './activation.js';
 import { FUSABLE, hasGradientKernel, isRecording } from './backend.js';
 import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient } from './convolution-gradient.js';
-import type { Padding } from './padding.js';
+import { explicitPad, type Padding } from './padding.js';
+import { subsample } from './pool.js';
 
 export interface ConvolveAttributes {
   strides: readonly [number, number];
   padding: Padding;
   dilations: readonly [number, number];
   groups: number;
-}
-
-type Explicit = [[number, number], [number, number], [number, number], [number, number]];
-
-/** tfjs' form of explicit NHWC padding. */
-export function explicitPad([top, bottom, left, right]: Padding): Explicit {
-  return [[0, 0], [top, bottom], [left, right], [0, 0]];
-}
-
-/** Every s-th row and column: a 1x1 max pooling, which all backends do at memory speed and differentiate. */
-export function subsample(x: tf.Tensor4D, [sh, sw]: readonly [number, number]): tf.Tensor4D {
-  return tf.maxPool(x, 1, [sh, sw], 'valid');
 }
 
 /**

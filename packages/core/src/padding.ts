@@ -70,3 +70,8 @@ export function windowShape(
   });
   return [output[0] ?? null, output[1] ?? null];
 }
+
+/** tfjs' form of explicit NHWC padding. */
+export function explicitPad([top, bottom, left, right]: Padding): [[number, number], [number, number], [number, number], [number, number]] {
+  return [[0, 0], [top, bottom], [left, right], [0, 0]];
+}

@@ -1,0 +1,2 @@
+export { fixtureStream, fixtureTensor } from './fill.js';
+export { fromNchw, relativeError } from './layouts.js';
