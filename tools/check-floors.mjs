@@ -34,7 +34,7 @@ function judge(specifier, { name, floor, manifest, test }, floors) {
   const target = packageOf(specifier);
   if (target === name || (test && !target.startsWith('@convkit/'))) return undefined;
   if (target === TESTING) return test ? undefined : `imports ${TESTING}, which only tests may`;
-  if (target.startsWith('@convkit/')) {
+  if (target.startsWith('@convkit/') && floor.beside?.includes(specifier) !== true) {
     const below = floors[target];
     if (below === undefined) return `imports ${target}, which has no floor in tools/floors.mjs`;
     if (below.floor >= floor.floor) return `imports ${target} of floor ${below.floor}, but stands on floor ${floor.floor}: only lower floors may be imported`;

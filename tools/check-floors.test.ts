@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, it } from 'vitest';
 import { checkFloors, importsOf } from './check-floors.mjs';
 import { FLOORS } from './floors.mjs';
@@ -9,7 +11,8 @@ const TFJS = { '@tensorflow/tfjs-core': '^4.22.0', '@tensorflow/tfjs-layers': '^
 /** A house with core, data, graph, vgg and resnet, in which one file has the given text. */
 function problemsOf(file: string, text: string): string[] {
   const root = temporaryFolder({
-    'package.json': { workspaces: ['packages/*', 'bench', 'testing'] },
+    'package.json': { workspaces: ['packages/*', 'bench', 'testing', 'apps/*'] },
+    'apps/leaderboard/package.json': { name: '@convkit/leaderboard', private: true, devDependencies: { '@convkit/bench': '^0.0.0' } },
     'packages/core/package.json': { name: '@convkit/core', dependencies: { valibot: '^1.0.0' }, peerDependencies: TFJS },
     'packages/core/src/index.ts': "export { a } from './a.js';\n",
     'packages/core/src/a.ts': "import * as v from 'valibot';\nexport const a = v;\n",
@@ -57,6 +60,12 @@ it('lets a test import the test package and what the root installs', () => {
   expect(problemsOf('packages/core/src/a.test.ts', "import { fixtureTensor } from '@convkit/testing';\nimport { it } from 'vitest';\nimport '@tensorflow/tfjs-backend-wasm';\nimport 'node:fs';\n")).toEqual([]);
 });
 
+it('opens named entries of a neighbour, and only those', () => {
+  const files = (entry: string) => problemsOf('apps/leaderboard/src/main.ts', `import '@convkit/bench${entry}';\n`);
+  expect(files('/records')).toEqual([]);
+  expect(files('')).toHaveLength(1);
+});
+
 it('refuses an upper floor in a test too', () => {
   expect(problemsOf('packages/core/src/a.test.ts', "import { trace } from '@convkit/graph';\n")).toHaveLength(1);
 });
@@ -73,6 +82,11 @@ it('holds for this repository', () => {
   const { files, problems } = checkFloors(ROOT);
   expect(problems).toEqual([]);
   expect(files).toBeGreaterThan(0);
+});
+
+it('is what the picture in ARCHITECTURE.md shows', () => {
+  const picture = readFileSync(path.join(ROOT, 'ARCHITECTURE.md'), 'utf8').split('```')[1];
+  for (const name of Object.keys(FLOORS)) expect(picture).toContain(name.replace('@convkit/', ''));
 });
 
 it('names in `only` nothing that stands on the same floor or above', () => {

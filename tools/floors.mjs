@@ -1,8 +1,9 @@
 /**
  * The floors of the house. A package imports only packages of lower floors; where `only` is given, only those.
+ * `beside` lists entries of a neighbour on the same floor that are open to it all the same.
  * `tfjs` lists what it may import of TensorFlow.js: users bring the backend, so no package below the top floor names one.
  *
- * @typedef {{ floor: number, only?: readonly string[], tfjs: readonly string[] }} Floor
+ * @typedef {{ floor: number, only?: readonly string[], beside?: readonly string[], tfjs: readonly string[] }} Floor
  */
 const PEERS = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-layers'];
 const BACKENDS = ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgl', '@tensorflow/tfjs-backend-webgpu'];
@@ -12,7 +13,8 @@ const FAMILY = { floor: 3, only: ['@convkit/core'], tfjs: PEERS };
 
 /** @type {Readonly<Record<string, Floor>>} */
 export const FLOORS = {
-  '@convkit/leaderboard': { floor: 5, tfjs: [...PEERS, ...BACKENDS] },
+  // The page reads records with the code that wrote them: their schema and statistics, not the command.
+  '@convkit/leaderboard': { floor: 5, beside: ['@convkit/bench/records', '@convkit/bench/statistics'], tfjs: [...PEERS, ...BACKENDS] },
   '@convkit/bench': { floor: 5, tfjs: [...PEERS, ...BACKENDS] },
 
   '@convkit/zoo': { floor: 4, tfjs: PEERS },

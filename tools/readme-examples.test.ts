@@ -1,4 +1,4 @@
-// Runs the example of every package's README on source and compares what it prints with the block below it.
+// Runs the example of the root's and every package's README on source and compares what it prints with the block below it.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { formatWithOptions } from 'node:util';
@@ -29,12 +29,13 @@ async function printedBy(name: string, code: string): Promise<string> {
 /** Spaces at line ends carry nothing and editors remove them. */
 const trimmed = (text: string) => text.replace(/[^\S\n]+$/gm, '');
 
-const packages = readWorkspaces(ROOT).filter(({ dir }) => dir.startsWith('packages/') && existsSync(path.join(ROOT, dir, 'README.md')));
+const packages = readWorkspaces(ROOT).map(({ dir }) => dir).filter((dir) => dir.startsWith('packages/'));
+const readmes = ['README.md', ...packages.map((dir) => `${dir}/README.md`)].filter((file) => existsSync(path.join(ROOT, file)));
 
-it.each(packages.map(({ dir }) => dir))('the example in %s/README.md prints what it says', async (dir) => {
-  const example = exampleOf(readFileSync(path.join(ROOT, dir, 'README.md'), 'utf8'));
+it.each(readmes)('the example in %s prints what it says', async (file) => {
+  const example = exampleOf(readFileSync(path.join(ROOT, file), 'utf8'));
   expect(example).toBeDefined();
-  if (example !== undefined) expect(trimmed(await printedBy(path.basename(dir), example.code))).toBe(trimmed(example.prints));
+  if (example !== undefined) expect(trimmed(await printedBy(file.replaceAll(/\W/g, '-'), example.code))).toBe(trimmed(example.prints));
 });
 
 it('sees a difference', async () => {
