@@ -28,10 +28,12 @@ export async function gunzip(bytes: Uint8Array, sizeFromHead: SizeFromHead, file
   let found = 0;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        throw new DataError('ERR_DATA_GZIP', gzipReason(error, bytes.length), { file, cause: error });
+      });
       if (done) break;
       if (output) {
-        output.set(value.subarray(0, Math.max(0, output.length - found)), found);
+        if (found < output.length) output.set(value.subarray(0, output.length - found), found);
         found += value.length;
       } else {
         head = concatenated(head, value);
@@ -48,11 +50,9 @@ export async function gunzip(bytes: Uint8Array, sizeFromHead: SizeFromHead, file
         throw new DataError('ERR_DATA_SIZE', `announces ${output.length} bytes but the gzip stream goes on after ${found}; stopped unpacking`, { file, offset: output.length });
       }
     }
-  } catch (error) {
-    // The stream is already broken or about to be dropped: its own complaint about that adds nothing.
+  } finally {
+    // Stops unpacking where that was left early; what a broken stream then says about it adds nothing.
     await reader.cancel().catch(() => undefined);
-    if (error instanceof DataError) throw error;
-    throw new DataError('ERR_DATA_GZIP', gzipReason(error, bytes.length), { file, cause: error });
   }
   // Too short for its own header: leave the wording to the parser, which knows what it needs.
   if (!output) return head;

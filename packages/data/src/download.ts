@@ -1,0 +1,138 @@
+import { constants } from 'node:fs';
+import { access, mkdir, open, readFile, rename, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DataError, reasonOf } from './data-error.js';
+import { foreignFormat } from './foreign-format.js';
+import { sha256Hex } from './dataset.js';
+import { isGzip } from './gunzip.js';
+
+/** How far a download is. `total` is missing where the server does not say. */
+export interface DownloadProgress {
+  readonly file: string;
+  readonly url: string;
+  readonly received: number;
+  readonly total?: number;
+}
+
+export interface DownloadOptions {
+  /** Addresses of the same file, tried in order. */
+  readonly urls: readonly string[];
+  /** Where the file goes; `<target>.part` until it is complete and checked. */
+  readonly target: string;
+  /** More bytes than this are not read. */
+  readonly maxBytes: number;
+  /** Accepts the content or throws. */
+  readonly verify: (bytes: Uint8Array) => Promise<void>;
+  /** Longest time without a byte, in ms. */
+  readonly stallTimeoutMs: number;
+  /** Longest time for one address, in ms. */
+  readonly timeoutMs: number;
+  readonly onProgress?: (progress: DownloadProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Fetches a gzip file so that `target` either does not change or holds verified content. What arrived before a failure stays in
+ * `<target>.part`; the next attempt goes on from there (HTTP range) and starts over when the result is wrong.
+ * @throws DataError ERR_DATA_DOWNLOAD that lists what happened at every address; the reason of `signal` when that was aborted.
+ */
+export async function download(options: DownloadOptions): Promise<void> {
+  const { urls, target, signal } = options;
+  await mkdir(dirname(target), { recursive: true });
+  await access(dirname(target), constants.W_OK);
+  const failures: string[] = [];
+  for (const url of urls) {
+    for (const resume of [true, false]) {
+      try {
+        const got = await fetchPart(url, resume, options);
+        if (got === 'cannot resume') continue;
+        const wrong = await checkPart(url, options);
+        if (!wrong) return;
+        failures.push(wrong);
+        // A wrong result that was pieced together says nothing about the server: once more from the start.
+        if (got === 'whole') break;
+      } catch (error) {
+        signal?.throwIfAborted();
+        failures.push(`${url}: ${reasonOf(error)}`);
+        break;
+      }
+    }
+  }
+  throw new DataError('ERR_DATA_DOWNLOAD', `could not be downloaded\n  ${failures.join('\n  ')}`, { file: target });
+}
+
+type Fetched = 'whole' | 'resumed' | 'cannot resume';
+
+/** Appends to the part file, or writes it anew where the server or `resume` says so. */
+async function fetchPart(url: string, resume: boolean, options: DownloadOptions): Promise<Fetched> {
+  const { target, maxBytes, stallTimeoutMs, timeoutMs, onProgress, signal } = options;
+  const limits = new AbortController();
+  const late = (what: string) => () => limits.abort(new Error(`time limit: ${what}`));
+  const overall = setTimeout(late(`not complete after ${timeoutMs} ms`), timeoutMs);
+  const stall = setTimeout(late(`no data for ${stallTimeoutMs} ms`), stallTimeoutMs);
+  let part: FileHandle | undefined;
+  let received = 0;
+  try {
+    const kept = resume ? await resumableBytes(`${target}.part`) : 0;
+    // identity: a server that packs on the way would turn the .gz file into something else.
+    const headers = { 'accept-encoding': 'identity', ...(kept > 0 && { range: `bytes=${kept}-` }) };
+    const response = await fetch(url, { headers, signal: signal ? AbortSignal.any([signal, limits.signal]) : limits.signal });
+    const goesOn = response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${kept}-`) === true;
+    // 416: the part file is no shorter than the whole, so it cannot be a part of it.
+    if (response.status === 416 && kept > 0) return 'cannot resume';
+    if (!goesOn && response.status !== 200) throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
+    if (!response.body) throw new Error('the server sent no body');
+    received = goesOn ? kept : 0;
+    const length = Number(response.headers.get('content-length') ?? Number.NaN);
+    const total = Number.isSafeInteger(length) && length > 0 ? received + length : undefined;
+    // Written at explicit places, so that two processes that fetch the same file do not mix their bytes.
+    part = await open(`${target}.part`, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o644);
+    if (!goesOn) await part.truncate(0);
+    const reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      stall.refresh();
+      if (received + value.length > maxBytes) throw new Error(`the server sends more than the ${maxBytes} bytes that the file can have`);
+      for (let at = 0; at < value.length;) at += (await part.write(value, at, value.length - at, received + at)).bytesWritten;
+      received += value.length;
+      onProgress?.({ file: target, url, received, ...(total !== undefined && { total }) });
+    }
+    await part.sync();
+    return goesOn ? 'resumed' : 'whole';
+  } catch (error) {
+    const reason = reasonOf(limits.signal.aborted ? limits.signal.reason : error);
+    throw new Error(received > 0 ? `${reason} (${received} bytes kept in ${target}.part)` : reason);
+  } finally {
+    clearTimeout(overall);
+    clearTimeout(stall);
+    // Ends a connection that is still open; does nothing to a complete one.
+    limits.abort();
+    await part?.close();
+  }
+}
+
+/** Moves a right part file into place. @returns what is wrong with it otherwise. */
+async function checkPart(url: string, { target, verify }: DownloadOptions): Promise<string | undefined> {
+  const bytes = await readFile(`${target}.part`);
+  try {
+    await verify(bytes);
+  } catch (error) {
+    return `${url}: wrong content, ${bytes.length} bytes with SHA-256 ${sha256Hex(bytes)}${isGzip(bytes) ? '' : `; ${foreignFormat(bytes)}`}: ${reasonOf(error)} (kept in ${target}.part, not used)`;
+  }
+  await rename(`${target}.part`, target);
+  return undefined;
+}
+
+/** Length of a part file worth going on with: it must at least start as gzip does. */
+async function resumableBytes(path: string): Promise<number> {
+  const part = await open(path, 'r').catch(() => undefined);
+  if (!part) return 0;
+  try {
+    const head = new Uint8Array(2);
+    await part.read(head, 0, 2, 0);
+    return isGzip(head) ? (await part.stat()).size : 0;
+  } finally {
+    await part.close();
+  }
+}
