@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import * as os from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { PACKAGE_ROOT } from './package-root.js';
 import type { ResultRecord } from './records/schema.js';
 
 /** The environment group of a record. Holds no host name, user name or path. */
@@ -78,8 +78,7 @@ export async function describeEnvironment(options: {
 /** The commit that this code was checked out from, or undefined when it was installed from a package. */
 export async function sourceState(): Promise<{ commit: string; dirty: boolean } | undefined> {
   const run = promisify(execFile);
-  const packageRoot = fileURLToPath(new URL('..', import.meta.url));
-  const git = async (...args: string[]): Promise<string> => (await run('git', ['-C', packageRoot, ...args], { timeout: 5000 })).stdout.trim();
+  const git = async (...args: string[]): Promise<string> => (await run('git', ['-C', PACKAGE_ROOT, ...args], { timeout: 5000 })).stdout.trim();
   try {
     // Inside somebody's node_modules git would answer with their commit: only a tracked manifest is ours.
     await git('ls-files', '--error-unmatch', 'package.json');

@@ -37,8 +37,9 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof CommandError) return error.exitCode;
   const code = errorCode(error);
   if (code === 'ERR_OPTION') return EXIT.usage;
+  if (code === 'ERR_DATA_NOT_FOUND' || code === 'ERR_DATA_DOWNLOAD') return EXIT.environment;
   // @convkit/data and @convkit/weights report a file that is not what it should be.
-  if (code === 'ERR_DATA' || code === 'ERR_WEIGHTS') return EXIT.input;
+  if (code !== undefined && /^ERR_(DATA|WEIGHTS)/.test(code)) return EXIT.input;
   if (code !== undefined && ENVIRONMENT_CODES.has(code)) return EXIT.environment;
   return EXIT.failed;
 }

@@ -1,11 +1,12 @@
 /**
- * The statistics of an interleaved timing run. Runs in Node and in the browser, needs nothing.
+ * The statistics of an interleaved timing run. Runs in Node and in the browser.
  *
  * Pairs of one process are not independent (they share a heap layout, a JIT state, a neighbour on the machine), so the
  * process is the unit: the point estimate is the median over processes of each process' median log ratio, and its
  * interval comes from resampling processes first and pairs within them second. Measured on a noisy 2-core machine with
  * identical code on both sides, a flat bootstrap over the pairs called 11 of 60 runs different, this one 1 of 60.
  */
+import { uniformStream } from './random.js';
 
 /** One interleaved round: milliseconds of each of the two subjects' samples (ABBA gives two of each). */
 export interface Pair {
@@ -149,17 +150,6 @@ function quantileOfSorted(sorted: readonly number[], share: number): number {
   const below = sorted[Math.floor(position)] as number;
   const above = sorted[Math.ceil(position)] as number;
   return below + (above - below) * (position - Math.floor(position));
-}
-
-/** mulberry32: here and not from core, so that the page can check a record without loading tfjs. */
-function uniformStream(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** 97.5 % points of Student's t for 1 to 30 degrees of freedom; a standard table, tends to 1.96. */

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { chooseEngines, engineById, surveyEngines } from './catalog.js';
+
+describe('the engines of this machine', () => {
+  it('are all listed, each that cannot run with a reason', async () => {
+    const reports = await surveyEngines();
+    expect(reports.map((report) => report.id)).toEqual([
+      'tensorflow-gpu', 'tensorflow', 'webgpu', 'webgl', 'wasm', 'wasm+compiled', 'wasm-threads', 'cpu', 'cpu+compiled', 'onnxruntime', 'onnxruntime-web',
+    ]);
+    for (const report of reports) expect(report.available || (report.reason ?? '').length > 10).toBe(true);
+    expect(reports.filter((report) => report.available).map((report) => report.id)).toEqual(['wasm', 'wasm+compiled', 'cpu', 'cpu+compiled']);
+  });
+
+  it('chosen by auto are the first available and its compiled form, and it says why', async () => {
+    const { engines, because } = await chooseEngines(['auto']);
+    expect(engines.map((engine) => engine.id)).toEqual(['wasm', 'wasm+compiled']);
+    expect(because).toContain('first available (not here: tensorflow-gpu, tensorflow, webgpu, webgl)');
+  });
+
+  it('chosen by name are never replaced by another', async () => {
+    await expect(chooseEngines(['webgl'])).rejects.toMatchObject({ exitCode: 4, message: expect.stringContaining('needs a browser') });
+  });
+
+  it('have names, and a typo is answered with the nearest', () => {
+    expect(() => engineById('wasmm')).toThrow('--engine must be one of');
+    try { engineById('wasmm'); } catch (error) { expect(error).toMatchObject({ exitCode: 2, hint: 'did you mean wasm?' }); }
+  });
+});

@@ -1,0 +1,103 @@
+import { CommandError } from '../errors.js';
+import { nearest } from '../nearest.js';
+import type { Engine, Unavailable } from './engine.js';
+import { behindPackage, needsBrowser, plannedEngine } from './planned.js';
+import { tfjsEngine } from './tfjs.js';
+
+/** Every engine this release knows, the most native first: the order in which `auto` looks. */
+export const ENGINES: readonly Engine[] = [
+  plannedEngine('tensorflow-gpu', 'tensorflow', () => behindPackage('@tensorflow/tfjs-node-gpu')),
+  plannedEngine('tensorflow', 'tensorflow', () => behindPackage('@tensorflow/tfjs-node')),
+  plannedEngine('webgpu', 'webgpu', () => needsBrowser('with WebGPU')),
+  plannedEngine('webgl', 'webgl', () => needsBrowser('with WebGL 2')),
+  tfjsEngine('wasm', 'plain'),
+  tfjsEngine('wasm', 'compiled'),
+  plannedEngine('wasm-threads', 'wasm', () => needsBrowser('page that is cross-origin isolated')),
+  tfjsEngine('cpu', 'plain'),
+  tfjsEngine('cpu', 'compiled'),
+  plannedEngine('onnxruntime', 'onnxruntime', () => behindPackage('onnxruntime-node')),
+  plannedEngine('onnxruntime-web', 'onnxruntime', () => needsBrowser('')),
+];
+
+/** What `doctor` prints of one engine. */
+export interface EngineReport {
+  readonly id: string;
+  readonly available: boolean;
+  readonly reason?: string;
+  readonly hint?: string;
+}
+
+/** Asks every engine whether it can run here, and why not. */
+export async function surveyEngines(): Promise<EngineReport[]> {
+  const reports: EngineReport[] = [];
+  // One after the other: two tfjs backends starting at once race for which of them is current.
+  for (const engine of ENGINES) {
+    const answer = await engine.available();
+    reports.push({ id: engine.id, available: answer === true, ...(answer === true ? {} : answer) });
+  }
+  return reports;
+}
+
+/** Engines chosen for a run, with a line that says why when the choice was not the caller's. */
+export interface EngineChoice {
+  readonly engines: readonly Engine[];
+  readonly because?: string;
+}
+
+/**
+ * The engines behind a list of ids. `auto` is the first available engine and its compiled form; `all` is every
+ * available one. An id that is unknown is wrong usage; a known engine that cannot run here is an error of the
+ * environment and never replaced by another.
+ */
+export async function chooseEngines(ids: readonly string[]): Promise<EngineChoice> {
+  const chosen = new Map<string, Engine>();
+  const because: string[] = [];
+  for (const id of ids) {
+    if (id === 'auto' || id === 'all') {
+      const { engines, line } = await firstAvailable(id === 'all');
+      because.push(line);
+      for (const engine of engines) chosen.set(engine.id, engine);
+    } else {
+      chosen.set(id, await availableEngine(id));
+    }
+  }
+  return { engines: [...chosen.values()], ...(because.length === 0 ? {} : { because: because.join('\n') }) };
+}
+
+/** The engine of that id. Throws wrong usage, with the nearest id, when there is none. */
+export function engineById(id: string): Engine {
+  const engine = ENGINES.find((candidate) => candidate.id === id);
+  if (engine !== undefined) return engine;
+  const ids = [...ENGINES.map((candidate) => candidate.id), 'auto', 'all'];
+  const [closest] = nearest(id, ids);
+  const hint = closest === undefined ? undefined : `did you mean ${closest}?`;
+  throw new CommandError('usage', `--engine must be one of ${ids.join(', ')}, got ${JSON.stringify(id)}`, hint);
+}
+
+async function availableEngine(id: string): Promise<Engine> {
+  const engine = engineById(id);
+  const answer = await engine.available();
+  if (answer === true) return engine;
+  throw new CommandError('environment', `--engine ${id} is not available here: ${answer.reason}`, answer.hint ?? 'convkit doctor lists what is');
+}
+
+async function firstAvailable(all: boolean): Promise<{ engines: Engine[]; line: string }> {
+  const available: Engine[] = [];
+  const missing: string[] = [];
+  for (const engine of ENGINES) {
+    const answer: true | Unavailable = await engine.available();
+    if (answer !== true) {
+      if (available.length === 0) missing.push(engine.id);
+      continue;
+    }
+    const [first] = available;
+    if (all || first === undefined || engine.backend === first.backend) available.push(engine);
+    else break;
+  }
+  const [first] = available;
+  if (first === undefined) throw new CommandError('environment', 'no engine is available here', 'convkit doctor lists the reasons');
+  const names = available.map((engine) => engine.id).join(', ');
+  if (all) return { engines: available, line: `engines ${names}: all that are available here` };
+  const passed = missing.length === 0 ? 'the first in order' : `the first available (not here: ${missing.join(', ')})`;
+  return { engines: available, line: `engine ${names}: ${passed}` };
+}

@@ -1,0 +1,41 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+
+/** Why an engine cannot run here, in one line, and what would change that. */
+export interface Unavailable {
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+/** What one run put out; read it to wait for the device, dispose it either way. */
+export interface Output {
+  /** Waits until the values are computed. The first output, [N, ...] row major. */
+  read(): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/** What the engine holds now. `tensors` is undefined where there is no such count. */
+export interface HeldMemory {
+  readonly bytes: number;
+  readonly tensors: number | undefined;
+}
+
+/** A model made ready on one engine for one batch size. */
+export interface Runner {
+  /** One inference. `input` is [N, H, W, C] row major and is not kept. The device may still be busy when this resolves. */
+  run(input: Float32Array): Promise<Output>;
+  /** Resolves when the device has nothing left to do. */
+  sync(): Promise<void>;
+  memory(): HeldMemory;
+  /** Largest number of bytes in tensors during one (untimed, slower) run; undefined where it cannot be seen. */
+  peakBytes?(input: Float32Array): Promise<number>;
+  dispose(): void;
+}
+
+/** Something that runs models. */
+export interface Engine {
+  readonly id: string;
+  /** The tfjs backend or the runtime below it. */
+  readonly backend: string;
+  available(): Promise<true | Unavailable>;
+  load(model: LayersModel, options: { batch: number }): Promise<Runner>;
+}

@@ -1,0 +1,100 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { messageOf } from '../errors.js';
+import type { Engine, Output, Runner } from './engine.js';
+
+/** A tfjs backend that Node can load from npm alone. */
+type Backend = 'cpu' | 'wasm';
+
+/** What both `LayersModel` and the compiled program do. */
+interface Program {
+  predict(input: tf.Tensor): tf.Tensor | tf.Tensor[];
+  dispose(): void;
+}
+
+/** A tfjs backend running the layers model as it is, or (`+compiled`) folded and fused by `@convkit/graph`. */
+export function tfjsEngine(backend: Backend, form: 'plain' | 'compiled'): Engine {
+  return {
+    id: form === 'plain' ? backend : `${backend}+compiled`,
+    backend,
+    async available() {
+      try {
+        await useBackend(backend);
+        return true;
+      } catch (error) {
+        return { reason: messageOf(error) };
+      }
+    },
+    async load(model, { batch }) {
+      await useBackend(backend);
+      const program = form === 'plain' ? plainProgram(model, batch) : await compiledProgram(model);
+      return tfjsRunner(backend, program, [batch, ...inputShapeOf(model)]);
+    },
+  };
+}
+
+/** Makes `backend` the current one. Throws with the backend's name when it does not start. */
+export async function useBackend(backend: Backend): Promise<void> {
+  if (tf.getBackend() === backend) return;
+  // Imported here: a backend registers itself on import and takes its time.
+  if (tf.findBackendFactory(backend) === null) {
+    await (backend === 'wasm' ? import('@tensorflow/tfjs-backend-wasm') : import('@tensorflow/tfjs-backend-cpu'));
+  }
+  if (!(await tf.setBackend(backend))) throw new Error(`tfjs backend ${backend} did not start`);
+}
+
+/** The flags of the tfjs runtime that change how fast it is. */
+export async function tfjsFlags(): Promise<Record<string, boolean>> {
+  const names = ['WASM_HAS_SIMD_SUPPORT', 'WASM_HAS_MULTITHREAD_SUPPORT'];
+  const known = await Promise.all(names.map(async (name): Promise<[string, boolean]> => [name, Boolean(await tf.env().getAsync(name))]));
+  return Object.fromEntries(known);
+}
+
+/** Height, width and channels that the model takes. Throws when one of them is not fixed. */
+function inputShapeOf(model: LayersModel): number[] {
+  const shape = model.inputs[0]?.shape.slice(1) ?? [];
+  if (shape.length !== 3 || shape.some((size) => size === null)) {
+    throw new Error(`load: the model's input must be a fixed [H, W, C], got [${shape.join(', ')}]`);
+  }
+  return shape as number[];
+}
+
+function plainProgram(model: LayersModel, batch: number): Program {
+  return { predict: (input) => model.predict(input, { batchSize: batch }) as tf.Tensor | tf.Tensor[], dispose: () => undefined };
+}
+
+async function compiledProgram(model: LayersModel): Promise<Program> {
+  const { compile } = await import('@convkit/graph');
+  return compile(model);
+}
+
+function tfjsRunner(backend: Backend, program: Program, shape: number[]): Runner {
+  const predict = (values: Float32Array): tf.Tensor =>
+    tf.tidy(() => {
+      const output = program.predict(tf.tensor(values, shape));
+      return Array.isArray(output) ? (output[0] as tf.Tensor) : output;
+    });
+  return {
+    async run(values): Promise<Output> {
+      await useBackend(backend);
+      const output = predict(values);
+      return { read: async () => Float32Array.from(await output.data()), dispose: () => output.dispose() };
+    },
+    async sync() {
+      // cpu and wasm compute before they return: there is nothing to wait for.
+    },
+    memory() {
+      const { numBytes, numTensors } = tf.memory();
+      return { bytes: numBytes, tensors: numTensors };
+    },
+    async peakBytes(values) {
+      await useBackend(backend);
+      const { peakBytes } = await tf.profile(() => {
+        predict(values).dispose();
+        return [];
+      });
+      return peakBytes;
+    },
+    dispose: () => program.dispose(),
+  };
+}

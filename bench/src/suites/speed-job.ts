@@ -1,0 +1,185 @@
+import { version_core } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { engineById } from '../engines/catalog.js';
+import type { Runner } from '../engines/engine.js';
+import { tfjsFlags } from '../engines/tfjs.js';
+import { CommandError } from '../errors.js';
+import type { Emit } from '../progress/protocol.js';
+import { uniformValues } from '../random.js';
+import { loadReference } from './reference.js';
+import { scatterStatistics } from './scatter-statistics.js';
+import { openSubject, type SubjectRef } from './subject.js';
+import { innerRepeats, interleave, roundOrder, warmUp, type Round, type Sample } from './timing.js';
+
+/** One fresh process of a speed run: one model on some engines, interleaved with the reference. */
+export interface SpeedJob {
+  readonly kind: 'speed';
+  readonly task: string;
+  readonly subject: SubjectRef;
+  readonly batch: number;
+  readonly engines: readonly string[];
+  /** Which of the fresh processes this is. */
+  readonly process: number;
+  readonly pairs: number;
+  readonly seed: number;
+  readonly sampleMs: number;
+  readonly warmUpMs: number;
+}
+
+/** What one engine showed beside its times. */
+export interface EngineObservation {
+  readonly backend: string;
+  /** Milliseconds: building and loading the model, its first run, one run when warm. */
+  readonly cold: { readonly build: number; readonly first: number; readonly steady: number };
+  readonly inner: number;
+  readonly nanFree: boolean;
+  /** Largest |difference| from the plain engine of the same backend; undefined for the plain engine itself. */
+  readonly maxAbsDiffVsPlain?: number;
+  readonly tolerance?: number;
+  readonly leakedTensors?: number;
+  readonly peakTensorBytes?: number;
+}
+
+/** What the process gives back. */
+export interface SpeedResult {
+  readonly engines: Readonly<Record<string, EngineObservation>>;
+  readonly referenceInner: number;
+  readonly rounds: readonly Round[];
+  readonly rssPeak: number;
+  readonly tfjs: string;
+  readonly flags: Readonly<Record<string, boolean>>;
+}
+
+/** The slots that are not engines: the reference, and the reference again for the noise floor. */
+export const REFERENCE_SLOT = 'reference';
+export const TWIN_SLOT = 'reference again';
+
+/** Outputs may differ from the plain model's by this share of the largest output. */
+const TOLERANCE_SHARE = 1e-4;
+const DISTINCT_INPUTS = 4;
+
+interface Contender {
+  readonly runner: Runner;
+  readonly sample: Sample;
+  readonly observation: EngineObservation;
+}
+
+/** Loads the model on every engine, checks its outputs, warms up and times the rounds. */
+export async function runSpeedJob(job: SpeedJob, emit: Emit): Promise<SpeedResult> {
+  const reference = await loadReference();
+  const sampleReference: Sample = timed(() => reference.run());
+  await reference.run();
+  const referenceInner = innerRepeats(await warmUp(sampleReference, job.warmUpMs), job.sampleMs);
+
+  const contenders = new Map<string, Contender>();
+  const models = new Map<string, { model: LayersModel; buildMs: number }>();
+  const plain = new Map<string, Float32Array>();
+  for (const id of job.engines) contenders.set(id, await prepare(id, job, models, plain));
+
+  const rounds: Round[] = [];
+  const slots = [REFERENCE_SLOT, TWIN_SLOT, ...job.engines];
+  for (let round = 0; round < job.pairs; round++) {
+    const order = roundOrder(slots, { seed: job.seed, process: job.process, round });
+    rounds.push(await interleave(order, (slot) => {
+      const contender = contenders.get(slot);
+      return contender === undefined ? sampleReference(referenceInner) : contender.sample(contender.observation.inner);
+    }));
+    emit({ type: 'advance', task: job.task, done: job.process * job.pairs + round + 1 });
+  }
+  const engines = Object.fromEntries([...contenders].map(([id, { observation }]) => [id, observation]));
+  // maxRSS is in kilobytes.
+  const rssPeak = process.resourceUsage().maxRSS * 1024;
+  return { engines, referenceInner, rounds, rssPeak, tfjs: version_core, flags: await tfjsFlags() };
+}
+
+async function prepare(
+  id: string, job: SpeedJob, models: Map<string, { model: LayersModel; buildMs: number }>, plain: Map<string, Float32Array>,
+): Promise<Contender> {
+  const engine = engineById(id);
+  if ((await engine.available()) !== true) throw new CommandError('environment', `engine ${id} is not available in the measuring process`);
+  // Engines of one backend share a model; one of another backend would drag the weights back and forth.
+  const shared = models.get(engine.backend) ?? (await build(job));
+  models.set(engine.backend, shared);
+  const { model } = shared;
+  const loadStart = performance.now();
+  const runner = await engine.load(model, { batch: job.batch });
+  const buildMs = shared.buildMs + performance.now() - loadStart;
+
+  const inputs = inputsFor(model, job);
+  const firstInput = inputs[0] as Float32Array;
+  const firstStart = performance.now();
+  const output = await runner.run(firstInput);
+  const values = await output.read();
+  const first = performance.now() - firstStart;
+  output.dispose();
+  const before = runner.memory().tensors;
+  (await runner.run(firstInput)).dispose();
+  const after = runner.memory().tensors;
+
+  const sample = sampleRunner(runner, inputs);
+  const steady = await warmUp(sample, job.warmUpMs);
+  const peakTensorBytes = await runner.peakBytes?.(firstInput);
+  const expected = plain.get(engine.backend);
+  if (expected === undefined && !id.includes('+')) plain.set(engine.backend, values);
+  return {
+    runner,
+    sample,
+    observation: {
+      backend: engine.backend,
+      cold: { build: buildMs, first, steady },
+      inner: innerRepeats(steady, job.sampleMs),
+      nanFree: values.every(Number.isFinite),
+      ...(before === undefined || after === undefined ? {} : { leakedTensors: Math.max(0, after - before) }),
+      ...(peakTensorBytes === undefined ? {} : { peakTensorBytes }),
+      ...(expected === undefined ? {} : compareOutputs(values, expected)),
+    },
+  };
+}
+
+async function build(job: SpeedJob): Promise<{ model: LayersModel; buildMs: number }> {
+  const subject = await openSubject(job.subject);
+  const start = performance.now();
+  const model = await subject.build({ initialWeights: 'random', seed: job.seed });
+  const buildMs = performance.now() - start;
+  scatterStatistics(model, job.seed);
+  return { model, buildMs };
+}
+
+/** Distinct inputs, so that nothing can be remembered from one run to the next. */
+function inputsFor(model: LayersModel, { batch, seed }: SpeedJob): Float32Array[] {
+  const length = batch * (model.inputs[0]?.shape.slice(1) ?? []).reduce<number>((product, size) => product * (size ?? 1), 1);
+  return Array.from({ length: DISTINCT_INPUTS }, (_, index) => uniformValues(length, 1, seed * DISTINCT_INPUTS + index + 1));
+}
+
+function sampleRunner(runner: Runner, inputs: readonly Float32Array[]): Sample {
+  let next = 0;
+  return async (inner) => {
+    const start = performance.now();
+    for (let run = 1; run <= inner; run++) {
+      const output = await runner.run(inputs[next++ % inputs.length] as Float32Array);
+      // The last one is read back: a device that computes behind our back has to be done before the clock is read.
+      if (run === inner) await output.read();
+      output.dispose();
+    }
+    return (performance.now() - start) / inner;
+  };
+}
+
+function timed(run: () => Promise<void>): Sample {
+  return async (inner) => {
+    const start = performance.now();
+    for (let count = 0; count < inner; count++) await run();
+    return (performance.now() - start) / inner;
+  };
+}
+
+function compareOutputs(values: Float32Array, expected: Float32Array): { maxAbsDiffVsPlain: number; tolerance: number } {
+  let difference = values.length === expected.length ? 0 : Number.MAX_VALUE;
+  let largest = 0;
+  for (const [index, value] of expected.entries()) {
+    largest = Math.max(largest, Math.abs(value));
+    difference = Math.max(difference, Math.abs(value - (values[index] ?? Number.MAX_VALUE)));
+  }
+  // NaN is reported by nanFree; a record holds finite numbers only.
+  return { maxAbsDiffVsPlain: Number.isFinite(difference) ? difference : Number.MAX_VALUE, tolerance: TOLERANCE_SHARE * Math.max(largest, 1e-6) };
+}
