@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, open, readFile, rename, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, mkdir, open, readdir, readFile, rename, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { DataError, reasonOf } from './data-error.js';
 import { foreignFormat } from './foreign-format.js';
 import { sha256Hex } from './dataset.js';
@@ -33,38 +34,78 @@ export interface DownloadOptions {
 
 /**
  * Fetches a gzip file so that `target` either does not change or holds verified content. What arrived before a failure stays in
- * `<target>.part`; the next attempt goes on from there (HTTP range) and starts over when the result is wrong.
+ * `<target>.part`; the next attempt goes on from there (HTTP range) and starts over when the result is wrong. Several processes
+ * may fetch the same target: each works on a part file of its own.
  * @throws DataError ERR_DATA_DOWNLOAD that lists what happened at every address; the reason of `signal` when that was aborted.
  */
 export async function download(options: DownloadOptions): Promise<void> {
-  const { urls, target, signal } = options;
+  const { target, signal } = options;
   await mkdir(dirname(target), { recursive: true });
   await access(dirname(target), constants.W_OK);
+  const part = await takePart(target);
+  try {
+    const failures = await tryAddresses(part, options);
+    if (failures.length > 0) throw new DataError('ERR_DATA_DOWNLOAD', `could not be downloaded: ${failures.join('; ')}`, { file: target });
+    await rename(part, target);
+  } catch (error) {
+    // Nothing may have arrived at all.
+    await rename(part, `${target}.part`).catch(() => undefined);
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+/** @returns nothing once the part file is complete and right, else what happened. */
+async function tryAddresses(part: string, options: DownloadOptions): Promise<string[]> {
   const failures: string[] = [];
-  for (const url of urls) {
+  for (const url of options.urls) {
     for (const resume of [true, false]) {
       try {
-        const got = await fetchPart(url, resume, options);
+        const got = await fetchPart(url, part, resume, options);
         if (got === 'cannot resume') continue;
-        const wrong = await checkPart(url, options);
-        if (!wrong) return;
+        const wrong = await checkPart(url, part, options);
+        if (!wrong) return [];
         failures.push(wrong);
         // A wrong result that was pieced together says nothing about the server: once more from the start.
         if (got === 'whole') break;
       } catch (error) {
-        signal?.throwIfAborted();
+        options.signal?.throwIfAborted();
         failures.push(`${url}: ${reasonOf(error)}`);
         break;
       }
     }
   }
-  throw new DataError('ERR_DATA_DOWNLOAD', `could not be downloaded\n  ${failures.join('\n  ')}`, { file: target });
+  return failures;
+}
+
+/**
+ * A name for this attempt's part file, with what earlier attempts left moved to it: renaming is atomic, so two processes never
+ * get the same piece. A process that was killed could not move its piece back; its number in the name tells that it is gone.
+ */
+async function takePart(target: string): Promise<string> {
+  const own = `${target}.${process.pid}-${randomBytes(4).toString('hex')}.part`;
+  const names = await readdir(dirname(target));
+  const orphans = names.filter((name) => {
+    const owner = name.startsWith(`${basename(target)}.`) ? /\.(\d+)-[0-9a-f]{8}\.part$/.exec(name)?.[1] : undefined;
+    return owner !== undefined && !isRunning(Number(owner));
+  });
+  for (const name of [...orphans, `${basename(target)}.part`]) await rename(join(dirname(target), name), own).catch(() => undefined);
+  return own;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it runs, as somebody else.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
 }
 
 type Fetched = 'whole' | 'resumed' | 'cannot resume';
 
 /** Appends to the part file, or writes it anew where the server or `resume` says so. */
-async function fetchPart(url: string, resume: boolean, options: DownloadOptions): Promise<Fetched> {
+async function fetchPart(url: string, path: string, resume: boolean, options: DownloadOptions): Promise<Fetched> {
   const { target, maxBytes, stallTimeoutMs, timeoutMs, onProgress, signal } = options;
   const limits = new AbortController();
   const late = (what: string) => () => limits.abort(new Error(`time limit: ${what}`));
@@ -73,7 +114,7 @@ async function fetchPart(url: string, resume: boolean, options: DownloadOptions)
   let part: FileHandle | undefined;
   let received = 0;
   try {
-    const kept = resume ? await resumableBytes(`${target}.part`) : 0;
+    const kept = resume ? await resumableBytes(path) : 0;
     // identity: a server that packs on the way would turn the .gz file into something else.
     const headers = { 'accept-encoding': 'identity', ...(kept > 0 && { range: `bytes=${kept}-` }) };
     const response = await fetch(url, { headers, signal: signal ? AbortSignal.any([signal, limits.signal]) : limits.signal });
@@ -85,8 +126,7 @@ async function fetchPart(url: string, resume: boolean, options: DownloadOptions)
     received = goesOn ? kept : 0;
     const length = Number(response.headers.get('content-length') ?? Number.NaN);
     const total = Number.isSafeInteger(length) && length > 0 ? received + length : undefined;
-    // Written at explicit places, so that two processes that fetch the same file do not mix their bytes.
-    part = await open(`${target}.part`, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o644);
+    part = await open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o644);
     if (!goesOn) await part.truncate(0);
     const reader = response.body.getReader();
     for (;;) {
@@ -112,16 +152,15 @@ async function fetchPart(url: string, resume: boolean, options: DownloadOptions)
   }
 }
 
-/** Moves a right part file into place. @returns what is wrong with it otherwise. */
-async function checkPart(url: string, { target, verify }: DownloadOptions): Promise<string | undefined> {
-  const bytes = await readFile(`${target}.part`);
+/** @returns what is wrong with a complete part file, if anything. */
+async function checkPart(url: string, path: string, { target, verify }: DownloadOptions): Promise<string | undefined> {
+  const bytes = await readFile(path);
   try {
     await verify(bytes);
+    return undefined;
   } catch (error) {
     return `${url}: wrong content, ${bytes.length} bytes with SHA-256 ${sha256Hex(bytes)}${isGzip(bytes) ? '' : `; ${foreignFormat(bytes)}`}: ${reasonOf(error)} (kept in ${target}.part, not used)`;
   }
-  await rename(`${target}.part`, target);
-  return undefined;
 }
 
 /** Length of a part file worth going on with: it must at least start as gzip does. */

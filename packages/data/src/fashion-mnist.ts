@@ -26,6 +26,8 @@ export interface IdxDatasetSpec {
   readonly files: readonly IdxFile[];
   /** Addresses to which `<name>.gz` is appended, tried in order. */
   readonly mirrors: readonly string[];
+  /** The set it is most often mixed up with (same names, same shapes), by the SHA-256 of its unpacked files. */
+  readonly lookalike?: { readonly name: string; readonly sha256: readonly string[] };
 }
 
 /**
@@ -48,13 +50,15 @@ export const FASHION_MNIST: IdxDatasetSpec = {
     // The address of the authors' README; plain http is harmless for content that is checked by SHA-256.
     'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
   ],
+  // The sums that public projects pin for the unpacked MNIST files; several independent ones agree.
+  lookalike: {
+    name: 'MNIST',
+    sha256: [
+      'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db', '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+      '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7', 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+    ],
+  },
 };
-
-/** Unpacked content of MNIST, the set it is most often mixed up with (same names, same shapes). Sums as pinned by several public projects. */
-const MNIST_SHA256: ReadonlySet<string> = new Set([
-  'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db', '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
-  '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7', 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
-]);
 
 export interface AssembleOptions {
   /** Content that is not the published one: refuse it (default), or take it with a warning in `note` and "(unverified)" in the name. */
@@ -105,10 +109,12 @@ function checkSums(spec: IdxDatasetSpec, parts: readonly { file: IdxFile; sha256
   const wrong = parts.filter(({ file, sha256 }) => sha256 !== file.sha256);
   const [first] = wrong;
   if (!first) return true;
-  const mnist = parts.find(({ sha256 }) => MNIST_SHA256.has(sha256));
-  if (unknown === 'warn' && wrong.length === parts.length && !mnist) return false;
-  const culprit = mnist ?? first;
-  const reason = mnist ? '; this is the file of MNIST' : wrong.length < parts.length ? `; the other files are right, so this one is damaged or of another set (${wrong.map(({ file }) => file.name).join(', ')})` : '';
+  const lookalike = parts.find(({ sha256 }) => spec.lookalike?.sha256.includes(sha256));
+  if (unknown === 'warn' && wrong.length === parts.length && !lookalike) return false;
+  const culprit = lookalike ?? first;
+  const mixed = wrong.length < parts.length;
+  const reason = lookalike ? `; this is the file of ${spec.lookalike?.name}`
+    : mixed ? `; the other files are right, so this one is damaged or of another set (${wrong.map(({ file }) => file.name).join(', ')})` : '';
   throw new DataError('ERR_DATA_CHECKSUM', `content is not that of ${spec.name}: its SHA-256 must be ${culprit.file.sha256}, got ${culprit.sha256}${reason}`, { file: culprit.file.name });
 }
 

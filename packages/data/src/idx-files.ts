@@ -42,7 +42,7 @@ export async function loadIdxDataset(spec: IdxDatasetSpec, places: IdxPlaces): P
     signal?.throwIfAborted();
     const found = await findFiles(spec, folder);
     if (Array.isArray(found)) {
-      reasons.push(`${folder} has no ${found.join(', ')}`);
+      reasons.push(`${folder} has ${found.length === spec.files.length ? 'none of the files' : `no ${found.join(', ')}`}`);
       return undefined;
     }
     return assembleIdxDataset(spec, found, { source: folder, unknown });
@@ -94,17 +94,11 @@ async function fetchFiles(spec: IdxDatasetSpec, cached: string, places: IdxPlace
 
 async function fetchFile(spec: IdxDatasetSpec, file: IdxFile, folder: string, { stallTimeoutMs, timeoutMs, onProgress, signal }: IdxPlaces): Promise<void> {
   const target = join(folder, `${file.name}.gz`);
-  const isThere = async () => isRight(file, await readIfThere(target));
-  if (await isThere()) return;
+  if (await isRight(file, await readIfThere(target))) return;
   const urls = spec.mirrors.map((mirror) => `${mirror}${file.name}.gz`);
   // Packed content is never longer than plain content plus gzip's own few bytes.
   const maxBytes = file.bytes + 65_536;
-  try {
-    await download({ urls, target, maxBytes, verify: (bytes) => verifyContent(file, bytes), stallTimeoutMs, timeoutMs, onProgress, signal });
-  } catch (error) {
-    // Another process may have fetched it meanwhile and moved the part file away.
-    if (!(await isThere())) throw error;
-  }
+  await download({ urls, target, maxBytes, verify: (bytes) => verifyContent(file, bytes), stallTimeoutMs, timeoutMs, onProgress, signal });
 }
 
 async function verifyContent(file: IdxFile, bytes: Uint8Array): Promise<void> {
