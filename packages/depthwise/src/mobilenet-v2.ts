@@ -1,0 +1,148 @@
+/**
+ * MobileNet v2 (Sandler et al. 2018): inverted residuals with linear bottlenecks. Layer names, padding (1 on every
+ * side), epsilon 1e-5 and initialisation are torchvision's (mobilenet_v2); Keras pads bottom and right only.
+ * The first block has no expansion convolution (t = 1). Every width is rounded to a multiple of 8 as in the released
+ * code; the last convolution never shrinks below 1280.
+ */
+import {
+  add, batchNorm, conv2d, defineFamily, dense, depthwiseConv2d, dropout, globalAveragePool, option, readOptions,
+  type BuildContext, type Built, type VariantRow,
+} from '@convkit/core';
+import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { blockEntries, type DepthwiseBlockOptions } from './block-options.js';
+
+/** A row of table 2: n blocks of expansion t and c channels, the first of them with stride s. */
+export interface MobileNetV2Stage {
+  readonly expansion: number;
+  /** Output channels at width 1. */
+  readonly filters: number;
+  readonly blocks: number;
+  readonly strides: number;
+}
+
+export interface MobileNetV2Spec {
+  /** Width multiplier, before rounding. */
+  readonly width: number;
+  readonly stem: { readonly filters: number; readonly strides: number };
+  readonly stages: readonly MobileNetV2Stage[];
+  /** Channels of the last 1x1 convolution; widths below 1 leave it as it is. */
+  readonly head: number;
+  /** Channels are rounded to a multiple of this. Default 8. */
+  readonly divisor?: number;
+  /** Default true. */
+  readonly classifierBias?: boolean;
+  /** The resolution multiplier: multiply-accumulates by the side of the input. Params do not change. */
+  readonly macsAt?: Readonly<Record<number, number>>;
+}
+
+/** Table 2 of the paper. */
+const IMAGENET = {
+  stem: { filters: 32, strides: 2 },
+  stages: [
+    { expansion: 1, filters: 16, blocks: 1, strides: 1 },
+    { expansion: 6, filters: 24, blocks: 2, strides: 2 },
+    { expansion: 6, filters: 32, blocks: 3, strides: 2 },
+    { expansion: 6, filters: 64, blocks: 4, strides: 2 },
+    { expansion: 6, filters: 96, blocks: 3, strides: 1 },
+    { expansion: 6, filters: 160, blocks: 3, strides: 2 },
+    { expansion: 6, filters: 320, blocks: 1, strides: 1 },
+  ],
+  head: 1280,
+} as const;
+
+/** The released widths. `tiny` is for 28x28 images of one channel. */
+export const MOBILENETS_V2 = {
+  mobilenet_v2: { ...IMAGENET, width: 1, params: 3_504_872, macs: 300_774_272, macsAt: { 192: 221_316_608, 160: 154_083_200, 128: 99_074_048, 96: 56_289_152 } },
+  mobilenet_v2_x1_4: { ...IMAGENET, width: 1.4, params: 6_108_776, macs: 582_195_824 },
+  mobilenet_v2_x1_3: { ...IMAGENET, width: 1.3, params: 5_386_792, macs: 509_374_560 },
+  mobilenet_v2_x0_75: { ...IMAGENET, width: 0.75, params: 2_636_424, macs: 209_069_792, macsAt: { 192: 153_941_888, 160: 107_295_200, 128: 69_129_728, 96: 39_445_472 } },
+  mobilenet_v2_x0_5: { ...IMAGENET, width: 0.5, params: 1_968_680, macs: 97_131_840, macsAt: { 192: 71_701_760, 160: 50_184_000, 128: 32_578_560, 96: 18_885_440 } },
+  mobilenet_v2_x0_35: { ...IMAGENET, width: 0.35, params: 1_677_128, macs: 59_285_808, macsAt: { 192: 43_896_512, 160: 30_874_800, 128: 20_220_672, 96: 11_934_128 } },
+  mobilenet_v2_tiny: {
+    width: 1,
+    stem: { filters: 16, strides: 2 },
+    stages: [
+      { expansion: 1, filters: 16, blocks: 1, strides: 1 },
+      { expansion: 3, filters: 24, blocks: 2, strides: 1 },
+      { expansion: 3, filters: 40, blocks: 2, strides: 2 },
+    ],
+    head: 128,
+    input: [28, 28, 1],
+    classes: 10,
+  },
+} as const satisfies Record<string, MobileNetV2Spec & VariantRow>;
+
+export interface InvertedResidualOptions extends DepthwiseBlockOptions {
+  /** Channels inside, as a multiple of the input's. 1 leaves the expansion convolution out. */
+  expansion: number;
+}
+
+/**
+ * Inverted residual: 1x1 to C*expansion, depthwise k x k, 1x1 to `filters` without activation (the linear bottleneck),
+ * each with batch norm; the input is added when stride and channels allow it.
+ * [N, H, W, C] -> [N, ceil(H/s), ceil(W/s), filters] (section 3.3). Layers `conv.0.0` to `conv.3` under `name`.
+ * @throws OptionError for impossible options.
+ */
+export function invertedResidual(x: SymbolicTensor, options: InvertedResidualOptions): SymbolicTensor {
+  const entries = { ...blockEntries, expansion: option.number({ above: 0 }) };
+  const { filters, name, expansion, strides, kernelSize, activation, ...weights } = readOptions('invertedResidual', entries, options);
+  const channels = x.shape[3] ?? 0;
+  // torchvision numbers the modules of a block: expansion (if any), depthwise, projection, its batch norm.
+  const depthwise = expansion === 1 ? 0 : 1;
+  let y = x;
+  if (expansion !== 1) {
+    y = conv2d(y, { filters: Math.round(channels * expansion), kernelSize: 1, useBias: false, ...weights, name: `${name}.conv.0.0` });
+    y = batchNorm(y, { activation, name: `${name}.conv.0.1` });
+  }
+  y = depthwiseConv2d(y, { kernelSize, strides, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: `${name}.conv.${depthwise}.0` });
+  y = batchNorm(y, { activation, name: `${name}.conv.${depthwise}.1` });
+  y = conv2d(y, { filters, kernelSize: 1, useBias: false, ...weights, name: `${name}.conv.${depthwise + 1}` });
+  y = batchNorm(y, { name: `${name}.conv.${depthwise + 2}` });
+  return strides === 1 && channels === filters ? add([x, y], { name: `${name}.add` }) : y;
+}
+
+/** The multiple of `divisor` nearest to `value`, but not below 90 % of it (the released code's make_divisible). */
+function makeDivisible(value: number, divisor: number): number {
+  const rounded = Math.max(divisor, Math.floor((value + divisor / 2) / divisor) * divisor);
+  return rounded < 0.9 * value ? rounded + divisor : rounded;
+}
+
+function build(input: SymbolicTensor, spec: MobileNetV2Spec, context: BuildContext): Built {
+  const { width, stem, stages, head, divisor = 8, classifierBias = true } = spec;
+  const weights = context.weights('heNormalFanOut');
+  const features: Record<string, SymbolicTensor> = {};
+
+  let x = conv2d(input, { filters: makeDivisible(stem.filters * width, divisor), kernelSize: 3, strides: stem.strides, padding: 1, useBias: false, ...weights, name: 'features.0.0' });
+  x = features['features.0'] = batchNorm(x, { activation: 'relu6', name: 'features.0.1' });
+
+  let index = 1;
+  for (const { expansion, filters, blocks, strides } of stages) {
+    for (let block = 0; block < blocks; block++, index++) {
+      const name = `features.${index}`;
+      x = features[name] = invertedResidual(x, { filters: makeDivisible(filters * width, divisor), expansion, strides: block === 0 ? strides : 1, ...weights, name });
+    }
+  }
+
+  const name = `features.${index}`;
+  x = conv2d(x, { filters: makeDivisible(head * Math.max(1, width), divisor), kernelSize: 1, useBias: false, ...weights, name: `${name}.0` });
+  x = features[name] = batchNorm(x, { activation: 'relu6', name: `${name}.1` });
+  if (!context.includeTop) return { output: x, features };
+
+  x = dropout(globalAveragePool(x, { name: 'avgpool' }), { rate: context.dropout(0.2), name: 'classifier.0' });
+  return { output: dense(x, { units: context.classes, useBias: classifierBias, ...context.weights('smallNormal'), name: 'classifier.1' }), features };
+}
+
+/** MobileNet v2. Feature taps: `features.0` to `features.18`. */
+export const mobilenetV2 = defineFamily<MobileNetV2Spec, typeof MOBILENETS_V2>({
+  id: 'mobilenet-v2',
+  paper: {
+    title: 'MobileNetV2: Inverted Residuals and Linear Bottlenecks',
+    authors: 'Sandler, Howard, Zhu, Zhmoginov, Chen',
+    year: 2018,
+    url: 'https://arxiv.org/abs/1801.04381',
+  },
+  input: [224, 224, 3],
+  classes: 1000,
+  variants: MOBILENETS_V2,
+  build,
+});
