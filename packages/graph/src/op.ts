@@ -1,0 +1,62 @@
+import type { OpAttributes, OpKind, ValueShape } from '@convkit/core';
+import type * as tf from '@tensorflow/tfjs-core';
+
+/** What one op costs, per image (batch 1). */
+export interface OpCost {
+  /** Multiply-accumulates of convolutions and dense layers (convention matmul-v1: no bias, zero-padding taps counted). */
+  readonly macs: number;
+  /** Everything else that is computed, in elementary operations; spec: one per add, compare, multiply; 4 per exponential. */
+  readonly elementwise: number;
+}
+
+/** Window of an op that looks at neighbouring positions, for receptive fields. */
+export interface OpWindow {
+  readonly size: readonly [number, number];
+  readonly strides: readonly [number, number];
+  /** Padding at the top and left, before the dilated window. */
+  readonly before: readonly [number, number];
+}
+
+/**
+ * One primitive op with all its facets. ONNX emission and the gradient are facets too; they join here when the
+ * compiler of training and export lands.
+ */
+export interface OpDefinition<K extends OpKind> {
+  readonly kind: K;
+  /** Output shape from input shapes; only the batch may be null. */
+  shape(inputs: readonly ValueShape[], attributes: OpAttributes[K]): ValueShape;
+  /** Cost from input shapes and the output shape, for one image. */
+  cost(inputs: readonly ValueShape[], attributes: OpAttributes[K], output: ValueShape): OpCost;
+  /** The value, with tfjs ops on the active backend. May return an input itself; must not dispose its inputs. */
+  evaluate(inputs: readonly tf.Tensor[], attributes: OpAttributes[K], fused: OpAttributes['activation'] | undefined): tf.Tensor;
+  /** Spatial window; absent for ops that look at one position only. */
+  window?(inputs: readonly ValueShape[], attributes: OpAttributes[K]): OpWindow;
+  /** Whether `evaluate` takes a fused activation. Default false. */
+  readonly fuses?: boolean;
+  /** Whether the output shares the input's memory. Default false. */
+  readonly aliases?: boolean;
+}
+
+/** Gives an op definition its type. */
+export function defineOp<K extends OpKind>(definition: OpDefinition<K>): OpDefinition<K> {
+  return definition;
+}
+
+/** Elements of one image: the batch axis counts as 1. */
+export function elements(shape: ValueShape): number {
+  return shape.slice(1).reduce<number>((product, n) => product * (n ?? 1), 1);
+}
+
+/** A dimension that must be known. */
+export function known(shape: ValueShape | undefined, axis: number): number {
+  const length = shape?.at(axis);
+  if (length === null || length === undefined) throw new Error(`axis ${axis} of the shape [${shape?.join(', ') ?? ''}] is not known`);
+  return length;
+}
+
+/** The shape of an op's n-th input. */
+export function inputShape(inputs: readonly ValueShape[], index: number): ValueShape {
+  const shape = inputs[index];
+  if (shape === undefined) throw new Error(`an op lacks its input ${index}`);
+  return shape;
+}

@@ -1,0 +1,10 @@
+import { batchNormalize } from '@convkit/core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { defineOp, elements, inputShape } from '../op.js';
+
+export const batchNorm = defineOp<'batchNorm'>({
+  kind: 'batchNorm',
+  shape: (inputs) => inputShape(inputs, 0),
+  cost: (_, __, output) => ({ macs: 0, elementwise: 2 * elements(output) }),
+  evaluate: ([x, gamma, beta, mean, variance], { epsilon }) => batchNormalize(x as Tensor, mean as Tensor, variance as Tensor, gamma, beta, epsilon),
+});

@@ -1,0 +1,18 @@
+import { activate } from '@convkit/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { defineOp, elements, inputShape, known } from '../op.js';
+
+export const dense = defineOp<'dense'>({
+  kind: 'dense',
+  fuses: true,
+  shape: (inputs) => [...inputShape(inputs, 0).slice(0, -1), known(inputShape(inputs, 1), 1)],
+  cost: (inputs, _, output) => ({ macs: elements(output) * known(inputShape(inputs, 1), 0), elementwise: inputs.length > 2 ? elements(output) : 0 }),
+  evaluate: ([x, kernel, bias], _, fused) => tf.tidy(() => {
+    const [input, weights] = [x as tf.Tensor, kernel as tf.Tensor2D];
+    const flat = input.shape.length === 2 ? input : tf.reshape(input, [-1, weights.shape[0]]);
+    // Not tf.fused.matMul: its wasm kernel adds the bias once a block in some shapes.
+    const product = tf.matMul(flat as tf.Tensor2D, weights);
+    const y = activate(bias ? tf.add(product, bias) : product, fused?.kind ?? 'linear', fused?.alpha);
+    return input.shape.length === 2 ? y : tf.reshape(y, [...input.shape.slice(0, -1), weights.shape[1]]);
+  }),
+});

@@ -1,0 +1,36 @@
+import type { OpKind } from '@convkit/core';
+import type { OpDefinition } from '../op.js';
+import { activation } from './activation.js';
+import { adaptiveAvgPool } from './adaptive-avg-pool.js';
+import { avgPool } from './avg-pool.js';
+import { batchNorm } from './batch-norm.js';
+import { binary } from './binary.js';
+import { channelShuffle } from './channel-shuffle.js';
+import { concat } from './concat.js';
+import { convTranspose2d } from './conv-transpose2d.js';
+import { conv2d } from './conv2d.js';
+import { dense } from './dense.js';
+import { depthwiseConv2d } from './depthwise-conv2d.js';
+import { dropout } from './dropout.js';
+import { layerNorm } from './layer-norm.js';
+import { localResponseNorm } from './local-response-norm.js';
+import { maxPool } from './max-pool.js';
+import { pad } from './pad.js';
+import { prelu } from './prelu.js';
+import { reduce } from './reduce.js';
+import { reshape } from './reshape.js';
+import { resize } from './resize.js';
+import { slice } from './slice.js';
+import { transpose } from './transpose.js';
+
+/** The closed set. A new op is a new file and a line here and in core's OpAttributes. */
+export const OPS: { readonly [K in OpKind]: OpDefinition<K> } = {
+  activation, adaptiveAvgPool, avgPool, batchNorm, binary, channelShuffle, concat, convTranspose2d, conv2d, dense, depthwiseConv2d, dropout,
+  layerNorm, localResponseNorm, maxPool, pad, prelu, reduce, reshape, resize, slice, transpose,
+};
+
+/** The definition of one op, for code that does not know which. */
+export function opOf(kind: OpKind): OpDefinition<OpKind> {
+  return OPS[kind] as unknown as OpDefinition<OpKind>;
+}
+

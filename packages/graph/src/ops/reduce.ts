@@ -1,0 +1,27 @@
+import { spatialMean } from '@convkit/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { defineOp, elements, inputShape, known } from '../op.js';
+
+const overSpace = (rank: number, axes: readonly number[]) => rank === 4 && axes.length === 2 && axes.includes(1) && axes.includes(2);
+
+export const reduce = defineOp<'reduce'>({
+  kind: 'reduce',
+  shape: (inputs, { axes, keepDims }) => {
+    const x = inputShape(inputs, 0);
+    return keepDims ? x.map((n, axis) => (axes.includes(axis) ? 1 : n)) : x.filter((_, axis) => !axes.includes(axis));
+  },
+  cost: (inputs) => ({ macs: 0, elementwise: elements(inputShape(inputs, 0)) }),
+  evaluate: ([input], { kind, axes, keepDims }) => tf.tidy(() => {
+    const x = input as tf.Tensor;
+    if (kind === 'max') return tf.max(x, [...axes], keepDims);
+    if (kind === 'sum') return tf.sum(x, [...axes], keepDims);
+    if (!overSpace(x.shape.length, axes)) return tf.mean(x, [...axes], keepDims);
+    const mean = spatialMean(x as tf.Tensor4D);
+    return keepDims ? mean : tf.reshape(mean, [mean.shape[0], mean.shape[3]]);
+  }),
+  window: (inputs, { axes }) => {
+    const x = inputShape(inputs, 0);
+    const size = (axis: number) => (x.length === 4 && axes.includes(axis) ? known(x, axis) : 1);
+    return { size: [size(1), size(2)], strides: [1, 1], before: [0, 0] };
+  },
+});

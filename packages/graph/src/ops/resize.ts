@@ -1,0 +1,13 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { defineOp, elements, inputShape, known } from '../op.js';
+
+export const resize = defineOp<'resize'>({
+  kind: 'resize',
+  shape: (inputs, { size }) => [inputShape(inputs, 0)[0] ?? null, ...size, known(inputShape(inputs, 0), 3)],
+  cost: (_, { method }, output) => ({ macs: 0, elementwise: method === 'bilinear' ? 8 * elements(output) : 0 }),
+  evaluate: ([x], { size, method, alignCorners, halfPixelCenters }) => {
+    const resized = method === 'nearest' ? tf.image.resizeNearestNeighbor : tf.image.resizeBilinear;
+    return resized(x as tf.Tensor4D, [...size], alignCorners, halfPixelCenters);
+  },
+  window: (_, { method }) => ({ size: method === 'bilinear' ? [2, 2] : [1, 1], strides: [1, 1], before: [0, 0] }),
+});

@@ -1,0 +1,12 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { defineOp, inputShape } from '../op.js';
+
+export const slice = defineOp<'slice'>({
+  kind: 'slice',
+  shape: (inputs, { axis, size }) => inputShape(inputs, 0).map((n, i) => (i === axis ? size : n)),
+  cost: () => ({ macs: 0, elementwise: 0 }),
+  evaluate: ([input], { axis, start, size }) => {
+    const x = input as tf.Tensor;
+    return tf.slice(x, x.shape.map((_, i) => (i === axis ? start : 0)), x.shape.map((n, i) => (i === axis ? size : n)));
+  },
+});
