@@ -36,7 +36,8 @@ export function barView(options: { stream: NodeJS.WritableStream; columns: numbe
       return;
     }
     const task = tasks.get(event.task);
-    if (task === undefined) return;
+    // A task that ended before it began (a child that could not load its model) still has an end.
+    if (task === undefined) return event.type === 'end' ? line(`${event.task}: ${event.outcome}`) : undefined;
     if (event.type === 'advance') {
       const detail = (event.detail ?? '').slice(0, Math.max(0, columns - LABEL_WIDTH - barsize - 8));
       task.bar.update(Math.min(event.done, task.total), { detail });

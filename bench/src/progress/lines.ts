@@ -16,7 +16,8 @@ export function lineView(options: {
       return write(`${event.label}: started`);
     }
     const task = tasks.get(event.task);
-    if (task === undefined) return;
+    // A task that ended before it began (a child that could not load its model) still has an end.
+    if (task === undefined) return event.type === 'end' ? write(`${event.task}: ${event.outcome}`) : undefined;
     if (event.type === 'end') {
       tasks.delete(event.task);
       return write(`${task.label}: ${event.outcome}`);

@@ -13,7 +13,7 @@ import { Speed } from './speed.js';
 export const SCHEMA_VERSION = 1;
 
 /** What a run can end as; only 'ok' is ranked. */
-export const STATUSES = ['ok', 'diverged', 'crashed', 'timeout', 'out of memory', 'interrupted', 'rejected'] as const;
+export const STATUSES = ['ok', 'diverged', 'failed', 'crashed', 'timeout', 'out of memory', 'interrupted', 'rejected'] as const;
 
 /** The record itself. Throws nothing: use `parseRecord`. */
 export const ResultRecord = v.pipe(

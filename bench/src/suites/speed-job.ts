@@ -31,6 +31,8 @@ export interface EngineObservation {
   readonly backend: string;
   /** Milliseconds: building and loading the model, its first run, one run when warm. */
   readonly cold: { readonly build: number; readonly first: number; readonly steady: number };
+  /** Whether it was the first engine to run in its process: a later one finds code and caches warm. */
+  readonly ranFirst: boolean;
   readonly inner: number;
   readonly nanFree: boolean;
   /** Largest |difference| from the plain engine of the same backend; undefined for the plain engine itself. */
@@ -61,8 +63,11 @@ const DISTINCT_INPUTS = 4;
 interface Contender {
   readonly runner: Runner;
   readonly sample: Sample;
+  readonly values: Float32Array;
   readonly observation: EngineObservation;
 }
+
+type Models = Map<string, { model: LayersModel; buildMs: number }>;
 
 /** Loads the model on every engine, checks its outputs, warms up and times the rounds. */
 export async function runSpeedJob(job: SpeedJob, emit: Emit): Promise<SpeedResult> {
@@ -72,9 +77,10 @@ export async function runSpeedJob(job: SpeedJob, emit: Emit): Promise<SpeedResul
   const referenceInner = innerRepeats(await warmUp(sampleReference, job.warmUpMs), job.sampleMs);
 
   const contenders = new Map<string, Contender>();
-  const models = new Map<string, { model: LayersModel; buildMs: number }>();
-  const plain = new Map<string, Float32Array>();
-  for (const id of job.engines) contenders.set(id, await prepare(id, job, models, plain));
+  const models: Models = new Map();
+  for (const id of turned(job.engines, job.process)) {
+    contenders.set(id, await prepare(id, { job, models, ranFirst: contenders.size === 0 }));
+  }
 
   const rounds: Round[] = [];
   const slots = [REFERENCE_SLOT, TWIN_SLOT, ...job.engines];
@@ -86,15 +92,13 @@ export async function runSpeedJob(job: SpeedJob, emit: Emit): Promise<SpeedResul
     }));
     emit({ type: 'advance', task: job.task, done: job.process * job.pairs + round + 1 });
   }
-  const engines = Object.fromEntries([...contenders].map(([id, { observation }]) => [id, observation]));
+  const engines = Object.fromEntries([...contenders].map(([id, contender]) => [id, { ...contender.observation, ...compareWithPlain(id, contenders) }]));
   // maxRSS is in kilobytes.
   const rssPeak = process.resourceUsage().maxRSS * 1024;
   return { engines, referenceInner, rounds, rssPeak, tfjs: version_core, flags: await tfjsFlags() };
 }
 
-async function prepare(
-  id: string, job: SpeedJob, models: Map<string, { model: LayersModel; buildMs: number }>, plain: Map<string, Float32Array>,
-): Promise<Contender> {
+async function prepare(id: string, { job, models, ranFirst }: { job: SpeedJob; models: Models; ranFirst: boolean }): Promise<Contender> {
   const engine = engineById(id);
   if ((await engine.available()) !== true) throw new CommandError('environment', `engine ${id} is not available in the measuring process`);
   // Engines of one backend share a model; one of another backend would drag the weights back and forth.
@@ -119,21 +123,26 @@ async function prepare(
   const sample = sampleRunner(runner, inputs);
   const steady = await warmUp(sample, job.warmUpMs);
   const peakTensorBytes = await runner.peakBytes?.(firstInput);
-  const expected = plain.get(engine.backend);
-  if (expected === undefined && !id.includes('+')) plain.set(engine.backend, values);
   return {
     runner,
     sample,
+    values,
     observation: {
       backend: engine.backend,
       cold: { build: buildMs, first, steady },
+      ranFirst,
       inner: innerRepeats(steady, job.sampleMs),
       nanFree: values.every(Number.isFinite),
       ...(before === undefined || after === undefined ? {} : { leakedTensors: Math.max(0, after - before) }),
       ...(peakTensorBytes === undefined ? {} : { peakTensorBytes }),
-      ...(expected === undefined ? {} : compareOutputs(values, expected)),
     },
   };
+}
+
+/** Each process starts with another engine, so that each is seen cold. */
+function turned(engines: readonly string[], process: number): string[] {
+  const first = process % engines.length;
+  return [...engines.slice(first), ...engines.slice(0, first)];
 }
 
 async function build(job: SpeedJob): Promise<{ model: LayersModel; buildMs: number }> {
@@ -173,7 +182,11 @@ function timed(run: () => Promise<void>): Sample {
   };
 }
 
-function compareOutputs(values: Float32Array, expected: Float32Array): { maxAbsDiffVsPlain: number; tolerance: number } {
+/** How far a `+compiled` engine's first output is from that of the plain engine on the same backend. */
+function compareWithPlain(id: string, contenders: ReadonlyMap<string, Contender>): { maxAbsDiffVsPlain?: number; tolerance?: number } {
+  const expected = contenders.get(id.replace(/\+.*$/, ''))?.values;
+  const values = contenders.get(id)?.values;
+  if (!id.includes('+') || expected === undefined || values === undefined) return {};
   let difference = values.length === expected.length ? 0 : Number.MAX_VALUE;
   let largest = 0;
   for (const [index, value] of expected.entries()) {

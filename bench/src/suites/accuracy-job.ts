@@ -1,0 +1,147 @@
+import type { ImageDataset } from '@convkit/data';
+import * as tf from '@tensorflow/tfjs-core';
+import { tfjsFlags, useBackend } from '../engines/tfjs.js';
+import type { Emit } from '../progress/protocol.js';
+import type { ResultRecord } from '../records/schema.js';
+import { learningRateShare, type Schedule } from './schedule.js';
+import { openSubject, type SubjectRef } from './subject.js';
+import { createTrainer, type OptimizerName, type Trainer } from './trainer.js';
+import { prepareTrainingData, type Augmentation, type TrainingData } from './training-data.js';
+
+/** How a model is trained; the same for every row of a table. */
+export interface Recipe {
+  readonly optimizer: OptimizerName;
+  /** The highest of the schedule. */
+  readonly learningRate: number;
+  readonly schedule: Schedule;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly labelSmoothing: number;
+  readonly augmentation: Augmentation;
+}
+
+/** Which part of the data; absent sizes mean all of it. */
+export interface DataPlan {
+  readonly name: 'fashion-mnist' | 'shapes';
+  readonly trainSize?: number;
+  readonly testSize?: number;
+  readonly validationSize?: number;
+}
+
+/** One seed of one model in a fresh process. */
+export interface AccuracyJob {
+  readonly kind: 'accuracy';
+  readonly task: string;
+  readonly subject: SubjectRef;
+  readonly data: DataPlan;
+  readonly recipe: Recipe;
+  readonly engine: 'wasm';
+  readonly seed: number;
+}
+
+type SeedRun = NonNullable<ResultRecord['accuracy']>['perSeed'][number];
+
+/** What the process gives back. */
+export interface AccuracyResult {
+  readonly run: SeedRun;
+  readonly dataset: NonNullable<ResultRecord['accuracy']>['dataset'];
+  readonly rssPeak: number;
+  readonly tfjs: string;
+  readonly flags: Readonly<Record<string, boolean>>;
+}
+
+/** Trains and then reads the test set once. */
+export async function runAccuracyJob(job: AccuracyJob, emit: Emit): Promise<AccuracyResult> {
+  const { loadDataset } = await import('@convkit/data/node');
+  const dataset = await loadDataset(job.data.name);
+  await useBackend(job.engine);
+  const classes = dataset.classNames.length;
+  const inputShape = job.subject.inputShape ?? dataset.imageShape;
+  const data = prepareTrainingData(dataset, { ...job.data, inputShape, batch: job.recipe.batch, seed: job.seed, augmentation: job.recipe.augmentation });
+  const subject = await openSubject({ ...job.subject, inputShape, classes });
+  const model = await subject.build({ initialWeights: 'random', seed: job.seed });
+  const trainer = createTrainer(model, { ...job.recipe, classes });
+  const run = await train(trainer, data, job, emit);
+  trainer.dispose();
+  return {
+    run,
+    dataset: { name: dataset.name, source: publicSource(dataset), sha256: dataset.sha256, nTrain: data.sizes.train, nVal: data.sizes.validation, nTest: data.sizes.test },
+    rssPeak: process.resourceUsage().maxRSS * 1024,
+    tfjs: tf.version_core,
+    flags: await tfjsFlags(),
+  };
+}
+
+/** Where the data came from, without the machine's folders: records are published. */
+export function publicSource({ source }: Pick<ImageDataset, 'source'>): string {
+  if (source.includes('/usr/share/datasets/')) return 'Debian package dataset-fashion-mnist';
+  return /^(?:[a-z]:)?[/\\~]/i.test(source) ? 'local files' : source;
+}
+
+/** Runs the recipe; stops at the first loss that is not finite. */
+export async function train(trainer: Trainer, data: TrainingData, job: Pick<AccuracyJob, 'recipe' | 'seed' | 'task'>, emit: Emit): Promise<SeedRun> {
+  const { recipe, seed, task } = job;
+  const steps = recipe.epochs * data.stepsPerEpoch;
+  emit({ type: 'start', task, label: task, total: steps });
+  const clock = splitClock();
+  const epochs: SeedRun['epochs'][number][] = [];
+  const outcome = (status: SeedRun['status'], rest: Partial<SeedRun>): SeedRun => ({
+    seed, status, trainSeconds: clock.seconds('compute') + clock.seconds('data'),
+    time: { computeSeconds: clock.seconds('compute'), dataSeconds: clock.seconds('data'), evaluationSeconds: clock.seconds('evaluation') },
+    epochs, ...rest,
+  });
+  let step = 0;
+  for (let epoch = 1; epoch <= recipe.epochs; epoch++) {
+    const epochStart = performance.now();
+    let lossSum = 0;
+    let seen = 0;
+    let learningRate = 0;
+    clock.start('data');
+    for (const batch of data.trainBatches(epoch)) {
+      learningRate = recipe.learningRate * learningRateShare(recipe.schedule, step, steps);
+      clock.start('compute');
+      const loss = await trainer.step(batch, learningRate);
+      clock.start('data');
+      if (!Number.isFinite(loss)) {
+        clock.stop();
+        return outcome('diverged', { divergedAt: epoch });
+      }
+      lossSum += loss * batch.size;
+      seen += batch.size;
+      step++;
+      emit({ type: 'advance', task, done: step, detail: `epoch ${epoch}/${recipe.epochs} loss ${(lossSum / seen).toFixed(3)}` });
+    }
+    clock.start('evaluation');
+    const validation = await trainer.evaluate(data.validationBatches());
+    clock.stop();
+    const finite = Number.isFinite(validation.loss);
+    epochs.push({ epoch, learningRate, trainLoss: lossSum / seen, ...(finite ? { valLoss: validation.loss } : {}), valTop1: validation.top1, seconds: (performance.now() - epochStart) / 1000 });
+    if (!finite) return outcome('diverged', { divergedAt: epoch });
+  }
+  clock.start('evaluation');
+  const test = await trainer.evaluate(data.testBatches());
+  clock.stop();
+  return outcome('ok', { top1: test.top1, testLoss: test.loss, ...(epochs.at(-1)?.valTop1 === undefined ? {} : { valTop1: epochs.at(-1)?.valTop1 }) });
+}
+
+type Part = 'compute' | 'data' | 'evaluation';
+
+/** Adds up where the time goes, on the monotonic clock. */
+function splitClock() {
+  const totals: Record<Part, number> = { compute: 0, data: 0, evaluation: 0 };
+  let running: { part: Part; since: number } | undefined;
+  const stop = (): void => {
+    if (running !== undefined) totals[running.part] += performance.now() - running.since;
+    running = undefined;
+  };
+  return {
+    start(part: Part): void {
+      stop();
+      running = { part, since: performance.now() };
+    },
+    stop,
+    seconds: (part: Part): number => totals[part] / 1000,
+  };
+}
