@@ -1,0 +1,117 @@
+/** The two residual blocks (He et al. 2016, figures 2 and 5) and their shortcuts (section 4.1). */
+import { activation, add, avgPool, batchNorm, conv2d, INITIALIZERS, option, OptionError, padChannels, readOptions, type Conv2dOptions, type InitializerName } from '@convkit/core';
+import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+
+export const SHORTCUTS = ['padded', 'projection', 'projectionAlways'] as const;
+/**
+ * The paper's options: A, subsample and append zero channels (no parameters); B, 1x1 convolution and batch norm where
+ * the shape changes; C, the same in every block.
+ */
+export type Shortcut = (typeof SHORTCUTS)[number];
+
+export const STRIDE_ON = ['first', 'middle'] as const;
+/** Which convolution of a bottleneck strides: the first 1x1 (V1, the paper's) or the 3x3 (V1.5). */
+export type StrideOn = (typeof STRIDE_ON)[number];
+
+/** Module paths below a block's name. */
+const NAMES = {
+  torchvision: { conv: (i: number) => `conv${i}`, norm: (i: number) => `bn${i}`, projection: ['downsample.0', 'downsample.1'], output: 'relu' },
+  pytorchcv: { conv: (i: number) => `body.conv${i}.conv`, norm: (i: number) => `body.conv${i}.bn`, projection: ['identity_conv.conv', 'identity_conv.bn'], output: 'activ' },
+} as const;
+
+export interface BasicBlockOptions {
+  /** Width of the convolutions. */
+  filters: number;
+  /** Default 1. */
+  stride?: number;
+  /** Default 'projection'. */
+  shortcut?: Shortcut;
+  /** Start as the identity: gamma 0 in the last batch norm. Default false. */
+  zeroGamma?: boolean;
+  /** Whose module paths the layers have below `name`. Default 'torchvision'. */
+  naming?: keyof typeof NAMES;
+  /** Module path of the block, `layer1.0`. Default: the layers have tf.layers' own names. */
+  name?: string;
+  /** Default 'heNormalFanOut'. */
+  kernelInitializer?: InitializerName;
+  /** Mixed with the kernels' names. Default 0. */
+  seed?: number;
+}
+
+export interface BottleneckOptions extends BasicBlockOptions {
+  /** Default 'middle'. */
+  strideOn?: StrideOn;
+}
+
+const blockEntries = {
+  filters: option.integer(1),
+  stride: option.withDefault(option.integer(1), 1),
+  shortcut: option.withDefault(option.oneOf(SHORTCUTS), 'projection'),
+  zeroGamma: option.withDefault(option.boolean(), false),
+  naming: option.withDefault(option.oneOf(['torchvision', 'pytorchcv']), 'torchvision'),
+  name: option.optional(option.text()),
+  kernelInitializer: option.withDefault(option.oneOf(INITIALIZERS), 'heNormalFanOut'),
+  seed: option.withDefault(option.integer(0, 0xffffffff), 0),
+} as const;
+const bottleneckEntries = { ...blockEntries, strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle') } as const;
+
+type ConvNormOptions = Pick<Conv2dOptions, 'filters' | 'kernelSize' | 'strides'> & { relu?: boolean; gammaInitializer?: 'ones' | 'zeros' };
+
+/** The parts both blocks are made of, with the block's names and initial weights bound. */
+function blockParts(where: string, block: ReturnType<typeof readOptions<typeof blockEntries>>) {
+  const { name, stride, shortcut, kernelInitializer, seed } = block;
+  const names = NAMES[block.naming];
+  const at = (part: string) => (name === undefined ? undefined : `${name}.${part}`);
+
+  const named = (x: SymbolicTensor, conv: string, norm: string, { relu = false, gammaInitializer, ...window }: ConvNormOptions) => {
+    const y = conv2d(x, { ...window, padding: window.kernelSize === 3 ? 1 : 0, useBias: false, name: at(conv), kernelInitializer, seed });
+    return batchNorm(y, { activation: relu ? 'relu' : 'linear', gammaInitializer, name: at(norm) });
+  };
+  /** Convolution i of the residual branch with its batch norm, counted from 1. */
+  const convNorm = (x: SymbolicTensor, i: number, options: ConvNormOptions) => named(x, names.conv(i), names.norm(i), options);
+
+  /** The other branch, in the shape of the residual one. */
+  const identity = (x: SymbolicTensor, filters: number) => {
+    const channels = x.shape.at(-1) ?? 0;
+    const changes = stride !== 1 || channels !== filters;
+    const [conv, norm] = names.projection;
+    if (shortcut === 'projectionAlways' || (changes && shortcut === 'projection')) return named(x, conv, norm, { filters, kernelSize: 1, strides: stride });
+    if (filters < channels) throw new OptionError(where, 'shortcut', shortcut, `'projection' where ${channels} channels become ${filters}`);
+    const y = stride === 1 ? x : avgPool(x, { poolSize: 1, strides: stride, name: at('shortcut.subsample') });
+    return filters === channels ? y : padChannels(y, { after: filters - channels, name: at('shortcut.pad') });
+  };
+  const output = (x: SymbolicTensor, residual: SymbolicTensor) => {
+    const sum = add([residual, identity(x, residual.shape.at(-1) ?? 0)], { name: at('add') });
+    return activation(sum, { kind: 'relu', name: at(names.output) });
+  };
+  return { convNorm, output, last: { gammaInitializer: block.zeroGamma ? 'zeros' : 'ones' } as const };
+}
+
+const label = (kind: string, options: BasicBlockOptions | undefined) => (options?.name ? `${kind} "${options.name}"` : kind);
+
+/**
+ * relu(x + F(x)), F = 3x3/stride, BN, ReLU, 3x3, BN. [N, H, W, C] -> [N, ceil(H / stride), ceil(W / stride), filters].
+ * @throws OptionError for unknown and impossible options, and for a padded shortcut to fewer channels.
+ */
+export function basicBlock(x: SymbolicTensor, options: BasicBlockOptions): SymbolicTensor {
+  const where = label('basicBlock', options);
+  const block = readOptions(where, blockEntries, options);
+  const { convNorm, output, last } = blockParts(where, block);
+  const y = convNorm(x, 1, { filters: block.filters, kernelSize: 3, strides: block.stride, relu: true });
+  return output(x, convNorm(y, 2, { filters: block.filters, kernelSize: 3, ...last }));
+}
+
+/**
+ * relu(x + F(x)), F = 1x1, BN, ReLU, 3x3, BN, ReLU, 1x1 to four times the width, BN; `strideOn` says which one strides.
+ * [N, H, W, C] -> [N, ceil(H / stride), ceil(W / stride), 4 filters].
+ * @throws OptionError for unknown and impossible options, and for a padded shortcut to fewer channels.
+ */
+export function bottleneck(x: SymbolicTensor, options: BottleneckOptions): SymbolicTensor {
+  const where = label('bottleneck', options);
+  const { strideOn, ...block } = readOptions(where, bottleneckEntries, options);
+  const { filters, stride } = block;
+  const { convNorm, output, last } = blockParts(where, block);
+  let y = convNorm(x, 1, { filters, kernelSize: 1, strides: strideOn === 'first' ? stride : 1, relu: true });
+  y = convNorm(y, 2, { filters, kernelSize: 3, strides: strideOn === 'middle' ? stride : 1, relu: true });
+  return output(x, convNorm(y, 3, { filters: 4 * filters, kernelSize: 1, ...last }));
+}

@@ -1,0 +1,122 @@
+/**
+ * Residual networks: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (CVPR 2016, arXiv
+ * 1512.03385), tables 1 and 6. `resnet50` and deeper are V1.5, stride in the 3x3 (torchvision, fb.resnet.torch); `_v1`
+ * is the paper's, stride in the first 1x1. Batch norm: epsilon 1e-5, momentum 0.9 (core's defaults). Output: logits.
+ *
+ * Layer names are torchvision's for the ImageNet form (`layer1.0.conv1`) and pytorchcv's for the CIFAR form, which
+ * torchvision lacks (`features.stage1.unit1.body.conv1.conv`).
+ */
+import { batchNorm, conv2d, defineFamily, dense, dropout, globalAveragePool, maxPool, option, readOptions, type BuildContext, type Built, type VariantRow } from '@convkit/core';
+import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { basicBlock, bottleneck, SHORTCUTS, STRIDE_ON, type Shortcut, type StrideOn } from './residual-blocks.js';
+
+export interface ResNetSpec {
+  /** Which paper's table and which reference's names: 7x7/2 and a max pool, or one 3x3. */
+  readonly stem: 'imagenet' | 'cifar';
+  readonly block: 'basic' | 'bottleneck';
+  /** Blocks of each stage; every stage after the first halves the size and doubles the width. */
+  readonly depths: readonly number[];
+  /** Filters of the first stage. Default 64 (imagenet) or 16 (cifar). */
+  readonly width?: number;
+  /** Default 'projection'. */
+  readonly shortcut?: Shortcut;
+  /** Which convolution of a bottleneck strides: the 3x3 (V1.5) or the first 1x1 (V1). Default 'middle'. */
+  readonly strideOn?: StrideOn;
+  /** Start every block as the identity: gamma 0 in its last batch norm. Default false. */
+  readonly zeroGamma?: boolean;
+}
+
+const CIFAR = { stem: 'cifar', block: 'basic', input: [32, 32, 3], classes: 10 } as const;
+
+/** Rows of tables 1 and 6, and `tiny` for tests and short runs. CIFAR rows: option B as pytorchcv has it; `_a`: the paper's option A. */
+export const RESNETS = {
+  resnet18: { stem: 'imagenet', block: 'basic', depths: [2, 2, 2, 2], params: 11_689_512, macs: 1_814_073_344 },
+  resnet34: { stem: 'imagenet', block: 'basic', depths: [3, 4, 6, 3], params: 21_797_672, macs: 3_663_761_408 },
+  resnet50: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 6, 3], params: 25_557_032, macs: 4_089_184_256 },
+  resnet101: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 23, 3], params: 44_549_160, macs: 7_801_405_440 },
+  resnet152: { stem: 'imagenet', block: 'bottleneck', depths: [3, 8, 36, 3], params: 60_192_808, macs: 11_513_626_624 },
+  resnet50_v1: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 6, 3], strideOn: 'first', params: 25_557_032, macs: 3_857_973_248 },
+  resnet101_v1: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 23, 3], strideOn: 'first', params: 44_549_160, macs: 7_570_194_432 },
+  resnet152_v1: { stem: 'imagenet', block: 'bottleneck', depths: [3, 8, 36, 3], strideOn: 'first', params: 60_192_808, macs: 11_282_415_616 },
+  resnet20_cifar10: { ...CIFAR, depths: [3, 3, 3], params: 272_474, macs: 40_813_184 },
+  resnet32_cifar10: { ...CIFAR, depths: [5, 5, 5], params: 466_906, macs: 69_124_736 },
+  resnet44_cifar10: { ...CIFAR, depths: [7, 7, 7], params: 661_338, macs: 97_436_288 },
+  resnet56_cifar10: { ...CIFAR, depths: [9, 9, 9], params: 855_770, macs: 125_747_840 },
+  resnet110_cifar10: { ...CIFAR, depths: [18, 18, 18], params: 1_730_714, macs: 253_149_824 },
+  resnet20_cifar10_a: { ...CIFAR, depths: [3, 3, 3], shortcut: 'padded', params: 269_722, macs: 40_551_040 },
+  resnet32_cifar10_a: { ...CIFAR, depths: [5, 5, 5], shortcut: 'padded', params: 464_154, macs: 68_862_592 },
+  resnet44_cifar10_a: { ...CIFAR, depths: [7, 7, 7], shortcut: 'padded', params: 658_586, macs: 97_174_144 },
+  resnet56_cifar10_a: { ...CIFAR, depths: [9, 9, 9], shortcut: 'padded', params: 853_018, macs: 125_485_696 },
+  resnet110_cifar10_a: { ...CIFAR, depths: [18, 18, 18], shortcut: 'padded', params: 1_727_962, macs: 252_887_680 },
+  tiny: { stem: 'cifar', block: 'basic', depths: [1, 1, 1], width: 8, input: [28, 28, 1], classes: 10 },
+} as const satisfies Record<string, ResNetSpec & VariantRow>;
+
+const isDepths = (value: unknown) => Array.isArray(value) && value.length > 0 && value.every((depth) => Number.isSafeInteger(depth) && depth >= 1);
+const count = option.optional(option.integer(1));
+const specEntries = {
+  stem: option.oneOf(['imagenet', 'cifar']),
+  block: option.oneOf(['basic', 'bottleneck']),
+  depths: option.custom<readonly number[]>(isDepths, 'a list of integers >= 1, one a stage'),
+  width: count,
+  shortcut: option.withDefault(option.oneOf(SHORTCUTS), 'projection'),
+  strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle'),
+  zeroGamma: option.withDefault(option.boolean(), false),
+  // What a row of the table says beside its architecture.
+  params: count, macs: count, input: option.optional(option.imageShape()), classes: count,
+} as const;
+
+/** Module paths around the blocks in the two references; stages count from 1, units from 0. */
+const NAMES = {
+  imagenet: {
+    naming: 'torchvision', conv: 'conv1', norm: 'bn1', pool: 'avgpool', classifier: 'fc',
+    tap: (stage: number) => `layer${stage}`, unit: (stage: number, unit: number) => `layer${stage}.${unit}`,
+  },
+  cifar: {
+    naming: 'pytorchcv', conv: 'features.init_block.conv', norm: 'features.init_block.bn', pool: 'features.final_pool', classifier: 'output',
+    tap: (stage: number) => `stage${stage}`, unit: (stage: number, unit: number) => `features.stage${stage}.unit${unit + 1}`,
+  },
+} as const;
+
+function build(x: SymbolicTensor, spec: ResNetSpec, context: BuildContext): Built {
+  const { stem, block, depths, width = stem === 'imagenet' ? 64 : 16, shortcut, strideOn, zeroGamma } = readOptions('resnet', specEntries, spec);
+  const names = NAMES[stem];
+  const convolutions = context.weights('heNormalFanOut');
+  const features: Record<string, SymbolicTensor> = {};
+
+  const window = stem === 'imagenet' ? { kernelSize: 7, strides: 2, padding: 3 } : { kernelSize: 3, padding: 1 };
+  let y = conv2d(x, { filters: width, ...window, useBias: false, name: names.conv, ...convolutions });
+  y = batchNorm(y, { activation: 'relu', name: names.norm });
+  if (stem === 'imagenet') y = maxPool(y, { poolSize: 3, strides: 2, padding: 1, name: 'maxpool' });
+
+  depths.forEach((depth, i) => {
+    for (let unit = 0; unit < depth; unit++) {
+      const options = {
+        filters: width * 2 ** i, stride: i > 0 && unit === 0 ? 2 : 1, shortcut, zeroGamma,
+        naming: names.naming, name: names.unit(i + 1, unit), ...convolutions,
+      };
+      y = block === 'basic' ? basicBlock(y, options) : bottleneck(y, { ...options, strideOn });
+    }
+    features[names.tap(i + 1)] = y;
+  });
+  if (!context.includeTop) return { output: y, features };
+
+  y = globalAveragePool(y, { name: names.pool });
+  const rate = context.dropout(0);
+  if (rate > 0) y = dropout(y, { rate, name: 'dropout' });
+  return { output: dense(y, { units: context.classes, name: names.classifier, ...context.weights('torchUniform') }), features };
+}
+
+/** The family: `resnet.build('resnet50', { classes: 10 })`. Feature taps: layer1 .. layer4, for the CIFAR form stage1 .. stage3. */
+export const resnet = defineFamily({
+  id: 'resnet',
+  paper: {
+    title: 'Deep Residual Learning for Image Recognition',
+    authors: 'Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun',
+    year: 2015,
+    url: 'https://arxiv.org/abs/1512.03385',
+  },
+  input: [224, 224, 3],
+  classes: 1000,
+  variants: RESNETS,
+  build,
+});
