@@ -1,5 +1,3 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { DataError } from './data-error.js';
 
 /** Height, width and channels of one image. */
@@ -23,16 +21,6 @@ export interface ImageDataset {
   readonly sha256: string;
   /** Where it came from: a folder, an address or the generator with its options. */
   readonly source: string;
-}
-
-/** SHA-256 in hexadecimal. */
-export function sha256Hex(bytes: Uint8Array): string {
-  return bytesToHex(sha256(bytes));
-}
-
-/** One hash over named parts: that of the text `sha256sum` prints for them (`<hash>  <name>` a line), so that a shell can recompute it. */
-export function listingSha256(parts: readonly { readonly name: string; readonly sha256: string }[]): string {
-  return sha256Hex(new TextEncoder().encode(parts.map((part) => `${part.sha256}  ${part.name}\n`).join('')));
 }
 
 /**

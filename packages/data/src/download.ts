@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, readFile, rename, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { fastSha256Hex } from './content-hash.js';
 import { DataError, reasonOf } from './data-error.js';
 import { foreignFormat } from './foreign-format.js';
-import { sha256Hex } from './dataset.js';
 import { isGzip } from './gunzip.js';
 
 /** How far a download is. `total` is missing where the server does not say. */
@@ -159,7 +159,7 @@ async function checkPart(url: string, path: string, { target, verify }: Download
     await verify(bytes);
     return undefined;
   } catch (error) {
-    return `${url}: wrong content, ${bytes.length} bytes with SHA-256 ${sha256Hex(bytes)}${isGzip(bytes) ? '' : `; ${foreignFormat(bytes)}`}: ${reasonOf(error)} (kept in ${target}.part, not used)`;
+    return `${url}: wrong content, ${bytes.length} bytes with SHA-256 ${await fastSha256Hex(bytes)}${isGzip(bytes) ? '' : `; ${foreignFormat(bytes)}`}: ${reasonOf(error)} (kept in ${target}.part, not used)`;
   }
 }
 

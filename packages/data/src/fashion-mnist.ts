@@ -4,8 +4,9 @@
  * arXiv:1708.07747, 2017. Data: MIT licence, Zalando SE, https://github.com/zalandoresearch/fashion-mnist
  */
 import { checkOptions, oneOfOption, textOption } from './check-options.js';
+import { fastSha256Hex, listingSha256 } from './content-hash.js';
 import { DataError } from './data-error.js';
-import { checkSplit, listingSha256, sha256Hex, type ImageDataset, type ImageSplit } from './dataset.js';
+import { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
 import { parseIdx, unpackIdx, type IdxArray } from './idx.js';
 
 /** The four files of a data set of the MNIST family. */
@@ -85,7 +86,7 @@ export async function assembleIdxDataset(spec: IdxDatasetSpec, files: Readonly<R
   for (const file of spec.files) {
     const readOptions = { file: file.name, type: 'uint8', rank: file.part.endsWith('Images') ? 3 : 1 } as const;
     const bytes = await unpackIdx(files[file.part], readOptions);
-    parts.set(file.part, { array: parseIdx(bytes, readOptions), file, sha256: sha256Hex(bytes) });
+    parts.set(file.part, { array: parseIdx(bytes, readOptions), file, sha256: await fastSha256Hex(bytes) });
   }
   const known = checkSums(spec, [...parts.values()], unknown);
   const train = pair(parts, 'trainImages', 'trainLabels', spec.classNames.length);

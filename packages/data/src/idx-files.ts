@@ -2,8 +2,9 @@ import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
+import { fastSha256Hex } from './content-hash.js';
 import { DataError, reasonOf } from './data-error.js';
-import { sha256Hex, type ImageDataset } from './dataset.js';
+import type { ImageDataset } from './dataset.js';
 import { download, type DownloadProgress } from './download.js';
 import { assembleIdxDataset, type IdxDatasetSpec, type IdxFile, type IdxPart } from './fashion-mnist.js';
 import { unpackIdx } from './idx.js';
@@ -103,7 +104,7 @@ async function fetchFile(spec: IdxDatasetSpec, file: IdxFile, folder: string, { 
 
 async function verifyContent(file: IdxFile, bytes: Uint8Array): Promise<void> {
   const content = await unpackIdx(bytes, { file: file.name, maxBytes: file.bytes });
-  const sha256 = sha256Hex(content);
+  const sha256 = await fastSha256Hex(content);
   if (sha256 === file.sha256) return;
   throw new DataError('ERR_DATA_CHECKSUM', `unpacked SHA-256 must be ${file.sha256} (${file.bytes} bytes), got ${sha256} (${content.length} bytes)`);
 }

@@ -74,11 +74,17 @@ describe('readIdx refuses', () => {
       const bytes = idx(8, Array(rank).fill(2 ** 32 - 1), [1]);
       for (const form of [bytes, gzipSync(bytes)]) {
         const before = process.memoryUsage().arrayBuffers;
-        const start = performance.now();
-        const error = await refusal(form, 'ERR_DATA_LIMIT');
-        expect(performance.now() - start).toBeLessThan(50);
+        const times: number[] = [];
+        let error: DataError | undefined;
+        // The shortest of three: other processes may hold the machine for longer than the limit.
+        for (let attempt = 0; attempt < 3; attempt++) {
+          const start = performance.now();
+          error = await refusal(form, 'ERR_DATA_LIMIT');
+          times.push(performance.now() - start);
+        }
+        expect(Math.min(...times)).toBeLessThan(50);
         expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
-        expect(error.message).toContain('4294967295');
+        expect(error?.message).toContain('4294967295');
       }
     }
   });

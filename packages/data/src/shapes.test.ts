@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DataError, SHAPE_CLASSES, shapes, type ShapesDataset } from './index.js';
-import { sha256Hex } from './dataset.js';
+import { sha256Hex } from './content-hash.js';
 
 const small = shapes({ seed: 7, train: 40, test: 20, imageSize: [24, 32], channels: 1 });
 const crowded = shapes({ seed: 3, train: 60, test: 10, imageSize: 64, objects: [1, 5] });

@@ -1,6 +1,7 @@
 import { checkOptions, customOption, integerOption, numberOption, oneOfOption } from './check-options.js';
 import { DataError } from './data-error.js';
-import { listingSha256, sha256Hex, type ImageDataset, type ImageSplit } from './dataset.js';
+import { listingSha256, sha256Hex } from './content-hash.js';
+import type { ImageDataset, ImageSplit } from './dataset.js';
 import { mixSeeds, randomStream, shuffledIndices, type RandomStream } from './random.js';
 import { developCanvas, drawGradient, drawObject, randomDirection, type Canvas, type Placement } from './shape-drawing.js';
 import { OUTLINES } from './shape-outlines.js';
