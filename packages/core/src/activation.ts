@@ -12,7 +12,7 @@ export type ActivationKind = (typeof ACTIVATIONS)[number];
 
 /**
  * Applies an activation, elementwise (softmax: over the last axis).
- * @param alpha Slope of leakyRelu (default 0.01) or scale of elu's negative side (default 1).
+ * @param alpha Slope of leakyRelu, default 0.01.
  */
 export function activate(x: tf.Tensor, kind: ActivationKind, alpha?: number): tf.Tensor {
   switch (kind) {
@@ -20,7 +20,7 @@ export function activate(x: tf.Tensor, kind: ActivationKind, alpha?: number): tf
     case 'relu': return tf.relu(x);
     case 'relu6': return tf.relu6(x);
     case 'leakyRelu': return tf.leakyRelu(x, alpha ?? 0.01);
-    case 'elu': return alpha === undefined || alpha === 1 ? tf.elu(x) : tf.tidy(() => tf.sub(tf.relu(x), tf.mul(tf.relu(tf.neg(tf.elu(tf.minimum(x, 0)))), alpha)));
+    case 'elu': return tf.elu(x);
     case 'selu': return tf.selu(x);
     case 'sigmoid': return tf.sigmoid(x);
     case 'hardSigmoid': return tf.tidy(() => tf.mul(tf.relu6(tf.add(x, 3)), 1 / 6));
@@ -40,7 +40,7 @@ export const activationOption = option.oneOf(ACTIVATIONS);
 export interface ActivationOptions extends LayerOptions {
   /** Which one. */
   kind: ActivationKind;
-  /** Slope of leakyRelu, default 0.01; scale of elu, default 1. */
+  /** Slope of leakyRelu, default 0.01. */
   alpha?: number;
 }
 

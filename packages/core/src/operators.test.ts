@@ -8,7 +8,11 @@ import { adaptiveAvgPool2d, AvgPoolLayer, batchNormalize, batchNormalizeTraining
 
 interface TensorSpec { shape: number[]; scale?: number; shift?: number }
 interface Reference { shape: number[]; data?: number[]; first?: number[]; last?: number[]; l2?: number }
-interface Case { name: string; op: string; attrs: Record<string, never>; inputs: Record<string, TensorSpec>; outputs: Record<string, Reference>; grads: Record<string, Reference> }
+interface Attributes {
+  stride: [number, number]; dilation: [number, number]; padding: [number, number, number, number]; kernel: [number, number]; output_size: [number, number]; groups: number;
+  ceil_mode: boolean; count_include_pad: boolean; training: boolean; eps: number; size: number; alpha: number; beta: number; k: number;
+}
+interface Case { name: string; op: string; attrs: Attributes; inputs: Record<string, TensorSpec>; outputs: Record<string, Reference>; grads: Record<string, Reference> }
 
 const { cases } = JSON.parse(readFileSync(new URL('../../../testing/fixtures/operators.json', import.meta.url), 'utf8')) as { cases: Case[] };
 // Float32 against float64 references; the fixtures state 1e-4 as the limit of any correct float32 build.
@@ -19,7 +23,7 @@ const nhwc = (x: tf.Tensor) => tf.transpose(x, [0, 2, 3, 1]) as tf.Tensor4D;
 const nchw = (x: tf.Tensor) => tf.transpose(x, [0, 3, 1, 2]);
 
 /** Each operator of the fixtures as a function of torch-layout tensors. */
-const operators: Record<string, (inputs: Inputs, attrs: Record<string, never>) => tf.Tensor> = {
+const operators: Record<string, (inputs: Inputs, attrs: Attributes) => tf.Tensor> = {
   conv2d({ x, w, b }, { stride, dilation, padding, groups }) {
     const attributes = { strides: stride, dilations: dilation, padding };
     const [kernel, image] = [w as tf.Tensor, nhwc(x as tf.Tensor)];
@@ -36,7 +40,7 @@ const operators: Record<string, (inputs: Inputs, attrs: Record<string, never>) =
   avg_pool2d: ({ x }, { kernel, stride, padding, ceil_mode, count_include_pad }) =>
     nchw(new AvgPoolLayer({ poolSize: kernel, strides: stride, padding, ceilMode: ceil_mode, countIncludePad: count_include_pad }).call(nhwc(x as tf.Tensor))),
   adaptive_avg_pool2d: ({ x }, { output_size }) => nchw(adaptiveAvgPool2d(nhwc(x as tf.Tensor), output_size)),
-  local_response_norm: ({ x }, attrs) => nchw(localResponseNormalize(nhwc(x as tf.Tensor), attrs as never)),
+  local_response_norm: ({ x }, attrs) => nchw(localResponseNormalize(nhwc(x as tf.Tensor), attrs)),
   channel_shuffle: ({ x }, { groups }) => nchw(shuffleChannels(nhwc(x as tf.Tensor), groups)),
   batch_norm({ x, gamma, beta, running_mean, running_var }, { training, eps }) {
     const image = nhwc(x as tf.Tensor);

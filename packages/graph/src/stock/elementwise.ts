@@ -12,7 +12,8 @@ const reLU: StockLowering = (layer, g, inputs) => {
 };
 
 const leakyReLU: StockLowering = (layer, g, inputs) => g.op('activation', [single(inputs)], { kind: 'leakyRelu', alpha: config<{ alpha: number }>(layer).alpha ?? 0.3 });
-const elu: StockLowering = (layer, g, inputs) => g.op('activation', [single(inputs)], { kind: 'elu', alpha: config<{ alpha: number }>(layer).alpha ?? 1 });
+// tf.layers refuses any other scale than 1.
+const elu: StockLowering = (_, g, inputs) => g.op('activation', [single(inputs)], { kind: 'elu' });
 const prelu: StockLowering = (layer, g, inputs) => g.op('prelu', [single(inputs), ...weights(layer, g, 'alpha')], {});
 
 const softmax: StockLowering = (layer, g, inputs) => {

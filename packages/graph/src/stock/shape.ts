@@ -1,4 +1,4 @@
-import { channelsLast, config, pair, refuse, single, type StockLowering } from './stock-layer.js';
+import { channelsLast, config, pair, single, type StockLowering } from './stock-layer.js';
 
 const size = (shape: readonly (number | null)[]) => shape.reduce<number>((product, n) => product * (n as number), 1);
 
@@ -40,10 +40,4 @@ const upSampling: StockLowering = (layer, g, inputs) =>
     return g.op('resize', [x], { size: [(x.shape[1] as number) * sh, (x.shape[2] as number) * sw], method, alignCorners: false, halfPixelCenters: false });
   });
 
-const resizing: StockLowering = (layer, g, inputs) => {
-  const { height, width, interpolation = 'bilinear', cropToAspectRatio } = config<{ height: number; width: number; interpolation: string; cropToAspectRatio: boolean }>(layer);
-  if (height === undefined || width === undefined || cropToAspectRatio) return refuse(layer, 'cropToAspectRatio', cropToAspectRatio, 'off, with height and width given');
-  return g.op('resize', [single(inputs)], { size: [height, width], method: interpolation === 'nearest' ? 'nearest' : 'bilinear', alignCorners: false, halfPixelCenters: false });
-};
-
-export const shape = { Flatten: flatten, Reshape: reshape, Permute: permute, ZeroPadding2D: zeroPadding, Cropping2D: cropping, UpSampling2D: upSampling, Resizing: resizing };
+export const shape = { Flatten: flatten, Reshape: reshape, Permute: permute, ZeroPadding2D: zeroPadding, Cropping2D: cropping, UpSampling2D: upSampling };
