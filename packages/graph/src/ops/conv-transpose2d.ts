@@ -18,9 +18,9 @@ export const convTranspose2d = defineOp<'convTranspose2d'>({
     const y = tf.conv2dTranspose(input, filter, shape, [...strides], [[0, 0], [top, bottom], [left, right], [0, 0]] as unknown as 'valid');
     return activate(bias ? tf.add(y, bias) : y, fused?.kind ?? 'linear', fused?.alpha);
   }),
-  window: (inputs) => {
+  window: (inputs, { strides }) => {
+    // An output pixel sees ceil(k / s) input pixels; neighbouring outputs lie 1 / s input pixels apart.
     const kernel = inputShape(inputs, 1);
-    // Upsampling looks at no more than the kernel in input pixels; its stride shrinks the effective stride, which profile handles as 1.
-    return { size: [known(kernel, 0), known(kernel, 1)], strides: [1, 1], before: [0, 0] };
+    return { size: [Math.ceil(known(kernel, 0) / strides[0]), Math.ceil(known(kernel, 1) / strides[1])], strides: [1 / strides[0], 1 / strides[1]], before: [0, 0] };
   },
 });

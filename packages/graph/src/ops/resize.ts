@@ -9,5 +9,8 @@ export const resize = defineOp<'resize'>({
     const resized = method === 'nearest' ? tf.image.resizeNearestNeighbor : tf.image.resizeBilinear;
     return resized(x as tf.Tensor4D, [...size], alignCorners, halfPixelCenters);
   },
-  window: (_, { method }) => ({ size: method === 'bilinear' ? [2, 2] : [1, 1], strides: [1, 1], before: [0, 0] }),
+  window: (inputs, { method, size }) => {
+    const x = inputShape(inputs, 0);
+    return { size: method === 'bilinear' ? [2, 2] : [1, 1], strides: [known(x, 1) / size[0], known(x, 2) / size[1]], before: [0, 0] };
+  },
 });

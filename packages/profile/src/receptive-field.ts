@@ -1,0 +1,55 @@
+import { inputsOf, isOp, opOf, type Graph, type GraphNode, type OpNode } from '@convkit/graph';
+
+/** What one output position sees of the input, along height and width. In input pixels. */
+export interface ReceptiveField {
+  /** Extent. */
+  size: [number, number];
+  /** Distance between the fields of neighbouring positions (effective stride). */
+  stride: [number, number];
+  /** Centre of the first position's field; 0 is the centre of the first pixel. */
+  offset: [number, number];
+}
+
+/**
+ * Receptive field of every node: size' = size + (k - 1) J, J' = J s, offset' = offset + ((k - 1) / 2 - p) J, with k the
+ * dilated window and J the stride so far. Where paths join, the widest counts. A flattened or globally pooled map sees
+ * what all its positions see together.
+ */
+export function receptiveFields(graph: Graph): Map<GraphNode, ReceptiveField> {
+  const fields = new Map<GraphNode, ReceptiveField>();
+  for (const input of graph.inputs) fields.set(input, { size: [1, 1], stride: [1, 1], offset: [0, 0] });
+  for (const node of graph.nodes) {
+    if (!isOp(node)) continue;
+    const seen = inputsOf(node).map((input) => fields.get(input)).filter((field) => field !== undefined);
+    if (seen.length === 0) continue;
+    fields.set(node, through(node, seen.reduce((a, b) => (area(b) > area(a) ? b : a))));
+  }
+  return fields;
+}
+
+const area = ({ size }: ReceptiveField) => size[0] * size[1];
+
+function through(node: OpNode, field: ReceptiveField): ReceptiveField {
+  const shapes = node.inputs.map((input) => input.shape);
+  const from = shapes[0] ?? [];
+  const flattened = node.kind === 'reshape' && from.length === 4 && node.shape.length < 4;
+  const window = flattened
+    ? { size: [from[1] ?? 1, from[2] ?? 1] as const, strides: [1, 1] as const, before: [0, 0] as const }
+    : opOf(node.kind).window?.(shapes, node.attributes);
+  if (window === undefined) return field;
+  const along = (axis: 0 | 1) => {
+    const [k, s, p, jump] = [window.size[axis], window.strides[axis], window.before[axis], field.stride[axis]];
+    return { size: field.size[axis] + (k - 1) * jump, stride: jump * s, offset: field.offset[axis] + ((k - 1) / 2 - p) * jump };
+  };
+  const [rows, columns] = [along(0), along(1)];
+  return { size: [rows.size, columns.size], stride: [rows.stride, columns.stride], offset: [rows.offset, columns.offset] };
+}
+
+/** The last feature map on the way to the outputs: rank 4 and not yet pooled to one position by a global mean. */
+export function lastFeatureMap(graph: Graph): GraphNode | undefined {
+  return graph.nodes.filter((node) => isOp(node) && node.kind !== 'reduce' && node.shape.length === 4 && !afterReduction(node)).at(-1);
+}
+
+function afterReduction(node: GraphNode): boolean {
+  return inputsOf(node).some((input) => input.kind === 'reduce' && input.shape.length === 4);
+}
