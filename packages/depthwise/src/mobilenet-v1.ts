@@ -12,6 +12,7 @@ import {
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { blockEntries, type DepthwiseBlockOptions } from './block-options.js';
+import { specEntries, stagesEntry, type Stem } from './spec-options.js';
 
 /** Blocks on one resolution; the first of them has the stride. */
 export interface MobileNetV1Stage {
@@ -24,7 +25,7 @@ export interface MobileNetV1Stage {
 export interface MobileNetV1Spec {
   /** Width multiplier: a layer of n channels gets int(n * width). */
   readonly width: number;
-  readonly stem: { readonly filters: number; readonly strides: number };
+  readonly stem: Stem;
   readonly stages: readonly MobileNetV1Stage[];
   /** The resolution multiplier: multiply-accumulates by the side of the input. Params do not change. */
   readonly macsAt?: Readonly<Record<number, number>>;
@@ -74,8 +75,10 @@ export function depthwiseSeparable(x: SymbolicTensor, options: DepthwiseSeparabl
   return batchNorm(y, { activation, name: `${name}.bn2` });
 }
 
+const mobileNetV1Entries = { ...specEntries, stages: stagesEntry<MobileNetV1Stage>('plain') } as const;
+
 function build(input: SymbolicTensor, spec: MobileNetV1Spec, context: BuildContext): Built {
-  const { width, stem, stages } = spec;
+  const { width, stem, stages } = readOptions('mobilenet-v1', mobileNetV1Entries, spec);
   const weights = context.weights('heNormal');
   const channels = (filters: number) => Math.trunc(filters * width);
   const features: Record<string, SymbolicTensor> = {};
@@ -99,11 +102,11 @@ function build(input: SymbolicTensor, spec: MobileNetV1Spec, context: BuildConte
 }
 
 /** MobileNet v1. Feature taps: `blocks.0` to `blocks.4`, the five resolutions. */
-export const mobilenetV1 = defineFamily<MobileNetV1Spec, typeof MOBILENETS_V1>({
+export const mobilenetV1 = defineFamily({
   id: 'mobilenet-v1',
   paper: {
     title: 'MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications',
-    authors: 'Howard, Zhu, Chen, Kalenichenko, Wang, Weyand, Andreetto, Adam',
+    authors: 'Andrew G. Howard, Menglong Zhu, Bo Chen, Dmitry Kalenichenko, Weijun Wang, Tobias Weyand, Marco Andreetto, Hartwig Adam',
     year: 2017,
     url: 'https://arxiv.org/abs/1704.04861',
   },

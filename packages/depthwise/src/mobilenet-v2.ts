@@ -10,6 +10,7 @@ import {
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { blockEntries, type DepthwiseBlockOptions } from './block-options.js';
+import { specEntries, stagesEntry, type Stem } from './spec-options.js';
 
 /** A row of table 2: n blocks of expansion t and c channels, the first of them with stride s. */
 export interface MobileNetV2Stage {
@@ -23,7 +24,7 @@ export interface MobileNetV2Stage {
 export interface MobileNetV2Spec {
   /** Width multiplier, before rounding. */
   readonly width: number;
-  readonly stem: { readonly filters: number; readonly strides: number };
+  readonly stem: Stem;
   readonly stages: readonly MobileNetV2Stage[];
   /** Channels of the last 1x1 convolution; widths below 1 leave it as it is. */
   readonly head: number;
@@ -107,8 +108,16 @@ function makeDivisible(value: number, divisor: number): number {
   return rounded < 0.9 * value ? rounded + divisor : rounded;
 }
 
+const mobileNetV2Entries = {
+  ...specEntries,
+  stages: stagesEntry<MobileNetV2Stage>('expansion'),
+  head: option.integer(1),
+  divisor: option.withDefault(option.integer(1), 8),
+  classifierBias: option.withDefault(option.boolean(), true),
+} as const;
+
 function build(input: SymbolicTensor, spec: MobileNetV2Spec, context: BuildContext): Built {
-  const { width, stem, stages, head, divisor = 8, classifierBias = true } = spec;
+  const { width, stem, stages, head, divisor, classifierBias } = readOptions('mobilenet-v2', mobileNetV2Entries, spec);
   const weights = context.weights('heNormalFanOut');
   const features: Record<string, SymbolicTensor> = {};
 
@@ -133,11 +142,11 @@ function build(input: SymbolicTensor, spec: MobileNetV2Spec, context: BuildConte
 }
 
 /** MobileNet v2. Feature taps: `features.0` to `features.18`. */
-export const mobilenetV2 = defineFamily<MobileNetV2Spec, typeof MOBILENETS_V2>({
+export const mobilenetV2 = defineFamily({
   id: 'mobilenet-v2',
   paper: {
     title: 'MobileNetV2: Inverted Residuals and Linear Bottlenecks',
-    authors: 'Sandler, Howard, Zhu, Zhmoginov, Chen',
+    authors: 'Mark Sandler, Andrew Howard, Menglong Zhu, Andrey Zhmoginov, Liang-Chieh Chen',
     year: 2018,
     url: 'https://arxiv.org/abs/1801.04381',
   },
