@@ -1,3 +1,4 @@
+import { findBackend, getBackend, setBackend } from '@tensorflow/tfjs-core';
 import { input, model, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { seedOption, type InitializerName } from './initialization.js';
 import { OptionError, unknownName } from './option-error.js';
@@ -111,17 +112,36 @@ export function defineFamily<Spec extends object, const Variants extends Readonl
     const inputShape = parsed.inputShape ?? row.input ?? definition.input;
     const { seed, initialWeights, dropout } = parsed;
     const x = input({ shape: [...inputShape], name: 'input' });
-    const built = definition.build(x, row, {
+    const built = (initialWeights === 'zeros' ? withLazyWeights : withWeights)(() => definition.build(x, row, {
       classes: parsed.classes ?? row.classes ?? definition.classes,
       inputShape,
       includeTop: parsed.includeTop && parsed.features === undefined,
       dropout: (paper) => dropout ?? paper,
       weights: (initializer) => ({ kernelInitializer: initialWeights === 'zeros' ? 'zeros' : initializer, seed }),
-    });
+    }));
     const outputs = parsed.features === undefined ? built.output : parsed.features.map((name) => feature(label, built, name));
     return model({ inputs: x, outputs, name: parsed.name ?? label });
   };
   return { ...definition, build };
+}
+
+const withWeights = <T>(build: () => T): T => build();
+
+/**
+ * Builds with weights on tfjs' cpu backend, where one is registered: zeros stay unmapped pages there until something
+ * reads them, and tfjs moves a tensor to the active backend at first use. VGG-16 then costs no 553 MB copy into the
+ * wasm heap only to be counted. Switching between backends that are ready takes effect before setBackend returns;
+ * where it does not, the build simply runs on the active backend.
+ */
+function withLazyWeights<T>(build: () => T): T {
+  const active = getBackend();
+  if (active === 'cpu' || findBackend('cpu') === null) return build();
+  void setBackend('cpu');
+  try {
+    return build();
+  } finally {
+    void setBackend(active);
+  }
 }
 
 function lookUp<Row>(family: string, variants: Readonly<Record<string, Row>>, name: string): Row {

@@ -52,17 +52,6 @@ function fill(values: Float32Array, draw: Draw, seed: number): Float32Array {
   return values;
 }
 
-/**
- * A tensor of untouched zeros. Where tfjs' cpu backend is registered it is created there: the pages stay unmapped
- * until something reads them, and tfjs moves the tensor to the active backend at first use. Building VGG-16 to count
- * its cost then costs no 553 MB copy into the wasm heap.
- */
-function zeros(shape: number[]): tf.Tensor {
-  const size = tf.util.sizeFromShape(shape);
-  const lazy = tf.findBackend('cpu') as Parameters<ReturnType<typeof tf.engine>['makeTensor']>[3] | null;
-  return lazy ? tf.engine().makeTensor(new Float32Array(size), shape, 'float32', lazy) : tf.zeros(shape);
-}
-
 /** What tf.layers' `addWeight` takes as an initializer: draws from a stream of its own, so that layer order does not matter. */
 class SeededInitializer extends tf.serialization.Serializable {
   /** @nocollapse */
@@ -78,7 +67,7 @@ class SeededInitializer extends tf.serialization.Serializable {
 
   apply(shape: (number | null)[]): tf.Tensor {
     const dimensions = shape as number[];
-    if ('constant' in this.draw && this.draw.constant === 0) return zeros(dimensions);
+    if ('constant' in this.draw && this.draw.constant === 0) return tf.zeros(dimensions);
     return tf.tensor(fill(new Float32Array(tf.util.sizeFromShape(dimensions)), this.draw, this.seed), dimensions);
   }
 
