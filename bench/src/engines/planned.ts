@@ -21,12 +21,12 @@ export function plannedEngine(id: string, backend: string, why: () => Unavailabl
 /** An engine behind an optional npm package. */
 export function behindPackage(packageName: string): Unavailable {
   if (isInstalled(packageName)) return { reason: `${packageName} is installed, but the engine is ${NOT_YET}` };
-  return { reason: `the package ${packageName} is not installed (and the engine is ${NOT_YET})` };
+  return { reason: `${packageName} is not installed, and the engine is ${NOT_YET}` };
 }
 
 /** An engine of the browser. */
 export function needsBrowser(what: string): Unavailable {
-  return { reason: `needs a browser${what === '' ? '' : ` ${what}`} (and the engine is ${NOT_YET})` };
+  return { reason: `needs a browser${what === '' ? '' : ` ${what}`}, and is ${NOT_YET}` };
 }
 
 /** Whether Node would find the package from here; it is not loaded, because loading a native addon can crash. */

@@ -41,6 +41,20 @@ export async function useBackend(backend: Backend): Promise<void> {
     await (backend === 'wasm' ? import('@tensorflow/tfjs-backend-wasm') : import('@tensorflow/tfjs-backend-cpu'));
   }
   if (!(await tf.setBackend(backend))) throw new Error(`tfjs backend ${backend} did not start`);
+  if (backend === 'cpu') useQuietly();
+}
+
+/** The cpu backend prints an advertisement at its first use, unless in production mode. */
+function useQuietly(): void {
+  const before = tf.env().getBool('PROD');
+  tf.env().set('PROD', true);
+  tf.scalar(0).dispose();
+  tf.env().set('PROD', before);
+}
+
+/** Some backend, for building a model that is not going to run. */
+export async function ensureBackend(): Promise<void> {
+  if (!tf.getBackend()) await useBackend('cpu');
 }
 
 /** The flags of the tfjs runtime that change how fast it is. */

@@ -28,7 +28,8 @@ export const Input = v.strictObject({
   /** [N, H, W, C] */
   shape: v.tuple([positiveInteger, positiveInteger, positiveInteger, positiveInteger]),
   dtype: word,
-  classes: positiveInteger,
+  /** Absent for a model that puts out maps or several tensors. */
+  classes: v.optional(positiveInteger),
   /** Seed of the generated input, or of the weights. */
   seed: v.optional(count),
 });

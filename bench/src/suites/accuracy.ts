@@ -24,6 +24,12 @@ export interface AccuracyPlan {
 /** Published rows need this many seeds; fewer is a quick look and says so. */
 export const FULL_SEEDS = 5;
 
+/** What is trained when nobody names a model: one small model an idea, made for images of 28x28. */
+export const SMALL_MODELS = ['vgg_tiny', 'resnet20_cifar10', 'mobilenet_v1_tiny', 'mobilenet_v2_tiny', 'shufflenet_v2_tiny'] as const;
+
+/** What `npm start` trains: one VGG-style, one residual, one depthwise. */
+export const QUICK_MODELS = ['vgg_tiny', 'resnet_tiny', 'mobilenet_v1_tiny'] as const;
+
 /** SGD with Nesterov momentum and a cosine: plain, and good for every family here. */
 export const DEFAULT_RECIPE: Recipe = {
   optimizer: 'sgd', learningRate: 0.05, schedule: 'cosine', epochs: 5, batch: 64, momentum: 0.9, weightDecay: 5e-4, labelSmoothing: 0, augmentation: 'flip',

@@ -27,6 +27,9 @@ export const FULL_DESIGN = { processes: 8, pairs: 10 } as const;
 /** The layout of `npm start`. */
 export const QUICK_DESIGN = { processes: 2, pairs: 3 } as const;
 
+/** What is timed when nobody names a model: one of each idea, at its paper's input. */
+export const SPEED_HANDFUL = ['resnet18', 'resnet50', 'vgg11', 'mobilenet_v1', 'mobilenet_v2', 'shufflenet_v1_x1_0_g3', 'shufflenet_v2_x1_0'] as const;
+
 const RESAMPLES = 2000;
 const DEFAULT_TIMEOUT_MS = 15 * 60_000;
 

@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { ensureBackend } from '../engines/tfjs.js';
 import { CommandError } from '../errors.js';
 import { nearest } from '../nearest.js';
 
@@ -44,7 +45,10 @@ async function openVariant({ name, inputShape, classes }: SubjectRef): Promise<S
     family: entry.family,
     paper: { title: entry.paper, year: entry.year, url: entry.url },
     config,
-    build: async (options) => zoo.get(entry.id).build({ ...config, ...options }),
+    build: async (options) => {
+      await ensureBackend();
+      return zoo.get(entry.id).build({ ...config, ...options });
+    },
   };
 }
 
@@ -54,7 +58,7 @@ async function checkVariant(name: string) {
   try {
     return zoo.get(name);
   } catch (error) {
-    const ids = zoo.list().map((entry) => entry.id);
+    const ids = zoo.list({ tiny: true }).map((entry) => entry.id);
     if (ids.includes(name)) throw error;
     const close = nearest(name, ids);
     const hint = close.length === 0 ? 'convkit list names them all' : `did you mean ${close.join(', ')}?`;
@@ -71,6 +75,9 @@ async function openFile({ name, inputShape, classes }: SubjectRef): Promise<Subj
     variant: (name.split(/[/\\]/).at(-1) ?? name).replace(/\.json$/, ''),
     family: 'user',
     config: inputShape === undefined ? {} : { inputShape },
-    build: () => loadModelFile(name),
+    build: async () => {
+      await ensureBackend();
+      return loadModelFile(name);
+    },
   };
 }

@@ -50,9 +50,9 @@ export function roundOrder(slots: readonly string[], at: { seed: number; process
 /** One round of all slots, forth and back (A B B A): what drifts evenly is the same for each. */
 export async function interleave(order: readonly string[], sample: (slot: string) => Promise<number>): Promise<Round> {
   const forth = new Map<string, number>();
-  for (const slot of order) forth.set(slot, await sample(slot));
+  for (const slot of order) forth.set(slot, rounded(await sample(slot)));
   const times: Record<string, [number, number]> = {};
-  for (const slot of [...order].reverse()) times[slot] = [forth.get(slot) as number, await sample(slot)];
+  for (const slot of [...order].reverse()) times[slot] = [forth.get(slot) as number, rounded(await sample(slot))];
   return { order, times };
 }
 
@@ -63,6 +63,11 @@ export function pairsOf(rounds: readonly Round[], candidate: string, reference: 
     candidate: [...(times[candidate] ?? [])],
     reference: [...(times[reference] ?? [])],
   }));
+}
+
+/** To 0.1 microseconds: more digits of a timer mean nothing and fill the records. */
+function rounded(ms: number): number {
+  return Math.max(1e-4, Math.round(ms * 1e4) / 1e4);
 }
 
 function isStable(medians: readonly number[]): boolean {

@@ -1,0 +1,111 @@
+import { Option, type Command } from 'commander';
+import type { WrittenRecord } from '../records/write.js';
+import type { AccuracyPlan } from '../suites/accuracy.js';
+import type { Augmentation } from '../suites/training-data.js';
+import type { OptimizerName } from '../suites/trainer.js';
+import type { Schedule } from '../suites/schedule.js';
+import { short } from './format.js';
+import { noteLine, printLine } from './io.js';
+import { choiceOption, inputOption, integerOption, listOption, numberOption, readInteger, textOption } from './options.js';
+import type { Session } from './program.js';
+import { table } from './table.js';
+
+interface AccuracyFlags {
+  readonly data?: 'auto' | 'fashion-mnist' | 'shapes';
+  readonly epochs?: number;
+  readonly batch?: number;
+  readonly learningRate?: number;
+  readonly optimizer?: OptimizerName;
+  readonly schedule?: Schedule;
+  readonly weightDecay?: number;
+  readonly augment?: Augmentation;
+  readonly seeds?: number[];
+  readonly trainSize?: number;
+  readonly validationSize?: number;
+  readonly testSize?: number;
+  readonly input?: [number, number, number];
+  readonly jobs?: number;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** `convkit bench accuracy`: trains, and reads the test set once a seed. */
+export function addBenchAccuracy(bench: Command, session: Session): void {
+  bench
+    .command('accuracy')
+    .description('train models with one recipe and report the test accuracy over seeds')
+    .argument('[model...]', 'names of convkit list; default: one small model a family')
+    .addOption(choiceOption('--data <name>', 'data set', ['auto', 'fashion-mnist', 'shapes']))
+    .addOption(integerOption('--epochs <n>', 'passes over the training part (default: 5)', { min: 1, max: 10_000 }))
+    .addOption(integerOption('--batch <n>', 'images a step (default: 64)', { min: 1, max: 65_536 }))
+    .addOption(numberOption('--learning-rate <x>', 'highest of the schedule (default: 0.05)', { above: 0, max: 100 }))
+    .addOption(choiceOption('--optimizer <name>', 'sgd has Nesterov momentum 0.9', ['sgd', 'adam']))
+    .addOption(choiceOption('--schedule <name>', 'learning rate', ['cosine', 'one-cycle', 'constant']))
+    .addOption(numberOption('--weight-decay <x>', 'of kernels (default: 0.0005)', { min: 0, max: 1 }))
+    .addOption(choiceOption('--augment <name>', 'of training images', ['none', 'flip', 'flip-shift']))
+    .addOption(listOption('--seeds <list>', 'comma-separated (default: 1,2,3,4,5)', (part, name) => readInteger(name, part, { min: 0, max: 2 ** 32 - 1 })))
+    .addOption(integerOption('--train-size <n>', 'images to train on (default: all)', { min: 1 }))
+    .addOption(integerOption('--validation-size <n>', 'images held out of training (default: a tenth)', { min: 1 }))
+    .addOption(integerOption('--test-size <n>', 'test images (default: all)', { min: 1 }))
+    .addOption(inputOption('pad images to this size (default: as they are)'))
+    .addOption(integerOption('--jobs <n>', 'models trained at the same time (default: 1)', { min: 1, max: 64 }))
+    .addOption(textOption('--out <folder>', 'where the records go'))
+    .addOption(new Option('--json', 'one JSON object'))
+    .action(async (names: string[], flags: AccuracyFlags) => {
+      const [{ checkedNames }, { measureAccuracy, SMALL_MODELS }, { finishRun, openRun }] = await Promise.all([
+        import('../suites/selection.js'), import('../suites/accuracy.js'), import('./run.js'),
+      ]);
+      const subjects = (await checkedNames(names.length === 0 ? SMALL_MODELS : names)).map((name) => ({ name }));
+      const plan = await planOf(flags, session);
+      const run = await openRun(session, flags);
+      const report = await measureAccuracy(subjects, plan, run.context).finally(run.close);
+      finishRun(session, report, { json: flags.json === true, folder: run.folder, show: (written) => printLine(session.io, accuracyTable(written)) });
+    });
+}
+
+/** Reads the data once, so that wrong sizes and shapes are found before any training. */
+async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPlan> {
+  const [{ loadDataset }, { DEFAULT_RECIPE }, { prepareTrainingData }] = await Promise.all([
+    import('@convkit/data/node'), import('../suites/accuracy.js'), import('../suites/training-data.js'),
+  ]);
+  const dataset = await loadDataset(flags.data ?? 'auto', { signal: io.signal });
+  if (dataset.note !== undefined) noteLine(io, dataset.note);
+  const recipe = {
+    ...DEFAULT_RECIPE,
+    ...(flags.epochs === undefined ? {} : { epochs: flags.epochs }),
+    ...(flags.batch === undefined ? {} : { batch: flags.batch }),
+    ...(flags.learningRate === undefined ? {} : { learningRate: flags.learningRate }),
+    ...(flags.optimizer === undefined ? {} : { optimizer: flags.optimizer }),
+    ...(flags.schedule === undefined ? {} : { schedule: flags.schedule }),
+    ...(flags.weightDecay === undefined ? {} : { weightDecay: flags.weightDecay }),
+    ...(flags.augment === undefined ? {} : { augmentation: flags.augment }),
+  };
+  const sizes = {
+    ...(flags.trainSize === undefined ? {} : { trainSize: flags.trainSize }),
+    ...(flags.validationSize === undefined ? {} : { validationSize: flags.validationSize }),
+    ...(flags.testSize === undefined ? {} : { testSize: flags.testSize }),
+  };
+  const inputShape = flags.input ?? dataset.imageShape;
+  const prepared = prepareTrainingData(dataset, { ...sizes, inputShape, batch: recipe.batch, seed: 0, augmentation: recipe.augmentation });
+  if (recipe.batch > prepared.sizes.train) noteLine(io, `--batch ${recipe.batch} is above the ${prepared.sizes.train} training images: one smaller batch`);
+  return {
+    data: { name: dataset.name === 'fashion-mnist' ? 'fashion-mnist' : 'shapes', ...sizes },
+    inputShape, classes: dataset.classNames.length, recipe, seeds: flags.seeds ?? [1, 2, 3, 4, 5], concurrency: flags.jobs ?? 1,
+  };
+}
+
+/** Accuracies of records as a table. */
+export function accuracyTable(written: readonly WrittenRecord[]): string {
+  const rows = written.map(({ record: { subject, accuracy, status, cost } }) => {
+    const top1 = accuracy?.top1;
+    const spread = top1?.sd === undefined ? '' : ` +- ${top1.sd.toFixed(2)}`;
+    return [
+      subject.variant, short(subject.params.trainable), short(cost?.macs ?? 0), top1 === undefined ? status : `${top1.mean.toFixed(2)}${spread} %`,
+      String(top1?.n ?? 0), String(accuracy?.dataset.nTrain ?? ''), String(accuracy?.recipe.epochs ?? ''), `${(accuracy?.trainSeconds ?? 0).toFixed(0)} s`,
+    ];
+  });
+  return table([
+    { title: 'model' }, { title: 'params', right: true }, { title: 'MACs', right: true }, { title: 'test top-1', right: true }, { title: 'seeds', right: true },
+    { title: 'images', right: true }, { title: 'epochs', right: true }, { title: 'trained', right: true },
+  ], rows);
+}
