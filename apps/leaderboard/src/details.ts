@@ -2,7 +2,7 @@ import type { ResultRecord } from '@convkit/bench/records';
 import { facts, h, name } from './dom.js';
 import { accuracyEvidence, speedEvidence } from './evidence.js';
 import { exact, plain, scaled, significant, when } from './format.js';
-import type { Row } from './rows.js';
+import { configurationOf, type Row } from './rows.js';
 
 /** The side panel: everything known of one model, with the evidence for each number. */
 export function createDetails(onClose: () => void): { show(row: Row | undefined): void } {
@@ -34,8 +34,8 @@ function content(row: Row, close: () => void): HTMLElement {
   return h('div', { class: 'panel-body' },
     h('header', {},
       h('div', {},
-        h('h2', { id: 'panel-title' }, name(row.variant)),
-        h('p', { class: 'note' }, name([row.family, row.input, `${exact(row.classes)} classes`, row.options].filter((part) => part !== '').join(' · '))),
+        h('h2', { id: 'panel-title', tabindex: '-1', autofocus: true }, name(row.variant)),
+        h('p', { class: 'note' }, name(configurationOf(row))),
         paper === undefined ? undefined : h('p', {}, link(paper.title, paper.url), paper.year === undefined ? undefined : ` (${paper.year})`),
       ),
       h('button', { type: 'button', class: 'close', 'aria-label': 'Close', click: close }, '✕'),

@@ -28,10 +28,11 @@ function start(app: HTMLElement, results: Results): void {
     return;
   }
   const [controlsHost, tableHost, notes, axesHost, plotHost] = [h('div'), h('div', { class: 'table', 'aria-label': 'Results' }), h('div'), h('div', { class: 'controls' }), h('figure', { class: 'plot' })];
+  const plotNote = h('p', { class: 'note' });
   app.replaceChildren(
     h('section', { 'aria-labelledby': 'models' }, h('h2', { id: 'models', class: 'visually-hidden' }, 'Models'), controlsHost, h('div', { class: 'frame' }, tableHost), notes),
     h('section', { 'aria-labelledby': 'trade' }, h('div', { class: 'plot-head' }, h('h2', { id: 'trade' }, 'What the cost buys'), axesHost), plotHost,
-      h('p', { class: 'note' }, 'The dashed line is the Pareto front: no model here is both cheaper and better. Bars are one standard deviation over seeds.')),
+      plotNote),
     excluded ?? '',
   );
 
@@ -63,6 +64,8 @@ function start(app: HTMLElement, results: Results): void {
     if (picture !== drawn) {
       drawn = picture;
       drawPlot(plotHost, view, board.families, open);
+      const bars = view.y?.kind === 'top1' ? ' Bars are one standard deviation over seeds.' : '';
+      plotNote.textContent = view.y === undefined ? '' : `The dashed line is the Pareto front: no model here is both cheaper and better.${bars}`;
       byId('announce').textContent = `${view.rows.length} of ${board.rows.length} models shown`;
     }
     details.show(byRowId.get(state.row));
@@ -74,9 +77,11 @@ function start(app: HTMLElement, results: Results): void {
   new ResizeObserver(render).observe(plotHost);
 }
 
+/** The line below the title. */
 function summary({ records, generated }: Results, rows: number): string {
   const made = generated !== undefined && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(generated) ? `, written ${when(generated)}` : '';
   const plural = (count: number, word: string): string => `${count.toLocaleString('en-US')} ${word}${count === 1 ? '' : 's'}`;
+  if (rows === 0) return 'What each CNN costs, how fast it runs, how often it is right.';
   return `What each CNN costs, how fast it runs, how often it is right: ${plural(rows, 'model')} from ${plural(records.length, 'record')}${made}.`;
 }
 

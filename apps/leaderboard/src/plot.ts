@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 import { duration, plain, scaled, significant } from './format.js';
 import type { Metric } from './metrics.js';
 import { paretoFront } from './pareto.js';
-import type { Row } from './rows.js';
+import { configurationOf, type Row } from './rows.js';
 import type { View } from './view.js';
 
 interface Point {
@@ -17,6 +17,8 @@ interface Point {
 /** Readable in both colour schemes; families beyond the tenth share a colour but not a symbol. */
 const COLORS = ['#4269d0', '#e08b00', '#e5484d', '#2fa39a', '#3a9a4b', '#d6569b', '#8b5cf6', '#5b9bd5', '#9c6b4e', '#84888f'];
 const SYMBOLS = ['circle', 'triangle', 'square', 'diamond', 'star', 'wye', 'cross', 'times', 'plus', 'asterisk', 'hexagon'] as const;
+
+const MARGIN = { left: 52, right: 24 };
 
 /** SVG stays quick up to here; the front is taken over all points. */
 const MOST_DOTS = 3000;
@@ -48,18 +50,18 @@ export function drawPlot(host: HTMLElement, view: View, families: readonly strin
   const colorOf = new Map(families.map((family, index) => [family, COLORS[index % COLORS.length] ?? 'currentColor']));
   const width = Math.max(280, host.clientWidth);
   const describe = ({ row, x: at, y: value }: Point): string =>
-    [`${row.variant} (${row.family})`, `${row.input}, ${row.classes} classes`, row.options, `${x.title}: ${plain(scaled(at, unitOf(x)))}`, `${y.title} ${y.kind === 'top1' ? '' : 'time'}: ${tipValue(y, row, value)}`]
-      .filter((line) => line !== '').join('\n');
+    [row.variant, configurationOf(row), `${x.title}: ${plain(scaled(at, unitOf(x)))}`, `${y.title}: ${tipValue(y, row, value)}`].join('\n');
   const linear = y.kind === 'top1';
-  const [across, up] = [padded(points.map((point) => point.x)), padded(points.map((point) => point.y))];
+  const [across, up] = [padded(points.map((point) => point.x)), linear ? extent(points.map((point) => point.y)) : padded(points.map((point) => point.y))];
   const last = front.at(-1);
   // Whoever can pay more still gets the last point of the front.
   const staircase = last === undefined ? [] : [...front, { ...last, x: across[1] }];
   const family = ({ row }: Point): string => row.family;
+  const height = Math.min(420, Math.max(300, width * 0.42));
   const figure = Plot.plot({
     width,
-    height: Math.min(420, Math.max(300, width * 0.42)),
-    marginLeft: 52, marginBottom: 44, marginTop: 28, marginRight: 24,
+    height,
+    marginLeft: MARGIN.left, marginRight: MARGIN.right, marginTop: 28, marginBottom: 44,
     style: { background: 'none', fontSize: '12px', fontFamily: 'inherit', overflow: 'visible' },
     ariaLabel: `${axisLabel(y)} against ${x.title}`,
     ariaDescription: `${points.length} models, ${front.length} of them on the Pareto front. The table holds the same numbers.`,
@@ -68,10 +70,10 @@ export function drawPlot(host: HTMLElement, view: View, families: readonly strin
     color: { domain: used, range: used.map((family) => colorOf.get(family) ?? 'currentColor') },
     symbol: { domain: used, range: used.map((family) => symbolOf.get(family) ?? 'circle'), legend: true },
     marks: [
-      Plot.line(staircase, { x: 'x', y: 'y', curve: 'step-after', stroke: 'currentColor', strokeOpacity: 0.45, strokeWidth: 1.5, strokeDasharray: '4 3', ariaLabel: 'Pareto front' }),
+      Plot.line(staircase, { x: 'x', y: 'y', curve: 'step-after', stroke: 'currentColor', strokeOpacity: 0.45, strokeWidth: 1.5, strokeDasharray: '4 3' }),
       Plot.ruleX(shown.filter(({ low, high }) => high > low), { x: 'x', y1: 'low', y2: 'high', stroke: family, strokeOpacity: 0.6 }),
       Plot.dot(shown, { x: 'x', y: 'y', stroke: family, fill: family, fillOpacity: 0.35, symbol: family, r: 5, strokeWidth: 1.5 }),
-      Plot.text(labelled(front, width), { x: 'x', y: 'y', text: (p: Point) => p.row.variant.slice(0, 24), dy: y.better === 'high' ? -12 : 14, fill: 'currentColor', stroke: 'var(--surface)', strokeWidth: 4, fontWeight: 500 }),
+      ...placeLabels(front, across, up, { width: width - MARGIN.left - MARGIN.right, height }).map(({ anchor, points: named }) => Plot.text(named, { x: 'x', y: 'y', text: labelOf, textAnchor: anchor, dy: linear ? -13 : 15, fill: 'currentColor', stroke: 'var(--surface)', strokeWidth: 4, fontWeight: 500 })),
       Plot.tip(shown, Plot.pointer({ x: 'x', y: 'y', title: describe, fill: 'var(--surface)', stroke: 'var(--line-strong)', fontSize: 12, lineHeight: 1.35 })),
     ],
   });
@@ -98,33 +100,58 @@ function accuracyOf(row: Row, y: Metric): number | undefined {
   return row.accuracy.get(y.key.slice('top1:'.length))?.value.top1?.sd;
 }
 
-/** Front points whose names do not run into the one before. */
-function labelled(front: readonly Point[], width: number): Point[] {
-  const [first, last] = [front[0], front.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  const perPixel = (Math.log(last.x) - Math.log(first.x)) / width;
-  let free = -Infinity;
-  return front.filter(({ row, x }) => {
-    const half = Math.min(row.variant.length, 24) * 3.6 * perPixel;
-    if (Math.log(x) - half < free) return false;
-    free = Math.log(x) + half;
-    return true;
-  });
+type Domain = readonly [low: number, high: number];
+type Anchor = 'start' | 'middle' | 'end';
+
+/** Pixels of one character of a label, about. */
+const CHARACTER = 6.8;
+
+/** Pixels of one line, about. */
+const LINE = 18;
+
+/** Names of front points, kept inside the frame; one that would run into another name is left out. */
+function placeLabels(front: readonly Point[], across: Domain, up: Domain, size: { width: number; height: number }): { anchor: Anchor; points: Point[] }[] {
+  const groups = (['start', 'middle', 'end'] as const).map((anchor) => ({ anchor, points: [] as Point[] }));
+  const placed: { left: number; right: number; y: number }[] = [];
+  for (const point of front) {
+    const at = share(point.x, across) * size.width;
+    const y = share(point.y, up) * size.height;
+    const length = labelOf(point).length * CHARACTER;
+    const anchor: Anchor = at < length / 2 ? 'start' : at > size.width - length / 2 ? 'end' : 'middle';
+    const left = anchor === 'start' ? at : anchor === 'end' ? at - length : at - length / 2;
+    const right = left + length;
+    if (placed.some((other) => left < other.right && right > other.left && Math.abs(y - other.y) < LINE)) continue;
+    placed.push({ left, right, y });
+    groups.find((group) => group.anchor === anchor)?.points.push(point);
+  }
+  return groups;
 }
 
-function padded(values: readonly number[]): [number, number] {
-  const low = values.reduce((a, b) => Math.min(a, b));
-  const high = values.reduce((a, b) => Math.max(a, b));
+/** Where a value stands on a logarithmic axis, 0 to 1. */
+function share(value: number, [low, high]: Domain): number {
+  return Math.log(value / low) / Math.log(high / low);
+}
+
+function labelOf({ row }: Point): string {
+  return row.variant.length > 24 ? `${row.variant.slice(0, 23)}…` : row.variant;
+}
+
+function extent(values: readonly number[]): [low: number, high: number] {
+  return [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+}
+
+function padded(values: readonly number[]): [low: number, high: number] {
+  const [low, high] = extent(values);
   const room = Math.max(1.25, (high / low) ** 0.09);
   return [low / room, high * room];
 }
 
-/** 1, 2 and 5 times powers of ten inside the domain; powers alone, then every second and so on, while they are too many. */
-function logTicks([low, high]: readonly [number, number], most: number): number[] {
+/** Round values inside the domain, as fine as `most` allows; at worst every second power of ten, or third and so on. */
+function logTicks([low, high]: Domain, most: number): number[] {
   const powers: number[] = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) powers.push(power);
   const inside = (values: readonly number[]): number[] => values.filter((value) => value >= low && value <= high);
-  for (const steps of [[1, 2, 5], [1, 3], [1]]) {
+  for (const steps of [[1, 1.5, 2, 3, 4, 5, 6, 8], [1, 2, 5], [1, 3], [1]]) {
     const ticks = inside(powers.flatMap((power) => steps.map((step) => step * 10 ** power)));
     if (ticks.length <= most) return ticks;
   }

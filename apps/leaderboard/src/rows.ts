@@ -1,5 +1,5 @@
 import type { ResultRecord } from '@convkit/bench/records';
-import { collectGroups, dataOf, engineOf, machineOf, order, slug, testOf, type Accuracy, type Group, type Speed } from './groups.js';
+import { collectGroups, dataOf, engineOf, machineOf, order, slug, testOf, type Accuracy, type Group, type GroupName, type Speed } from './groups.js';
 
 /** The convention of the cost columns; records that count otherwise show theirs in the details only. */
 export const CONVENTION = 'matmul-v1';
@@ -18,9 +18,8 @@ export interface Row {
   readonly place: number;
   readonly family: string;
   readonly variant: string;
-  /** '224×224×3' */
+  /** '224×224×3, 1,000 classes' */
   readonly input: string;
-  readonly classes: number;
   /** Builder options beyond input and classes, 'alpha 0.5'; '' for none. */
   readonly options: string;
   /** The newest record: the source of the paper, parameters and receptive field. */
@@ -105,12 +104,11 @@ function buildRow(id: string, records: readonly ResultRecord[]): Omit<Row, 'plac
   }
   const newest = records.reduce((best, record) => (record.created > best.created ? record : best));
   const { arch: family, variant } = newest.subject;
-  const input = size(newest);
+  const input = inputOf(newest).long;
   const options = optionsOf(newest);
   const paper = newest.subject.paper?.title ?? '';
   return {
     id, family, variant, input, options, newest, speed, accuracy, records,
-    classes: newest.input.classes,
     cost: newestCost(records),
     text: `${family} ${variant} ${input} ${options} ${paper}`.toLowerCase(),
   };
@@ -145,13 +143,16 @@ function optionsOf({ subject }: ResultRecord): string {
     .join(', ');
 }
 
-function size({ input }: ResultRecord): string {
-  return input.shape.slice(1).join('×');
+/** Size and number of classes; a model that puts out maps has no classes. */
+function inputOf({ input: { shape, classes } }: ResultRecord): GroupName {
+  const size = shape.slice(1).join('×');
+  const label = classes === undefined ? size : `${size}, ${classes.toLocaleString('en-US')} classes`;
+  return { key: slug(`${size} ${classes ?? ''}`), short: label, long: label };
 }
 
-function inputOf(record: ResultRecord): { key: string; short: string; long: string } {
-  const label = `${size(record)}, ${record.input.classes.toLocaleString('en-US')} classes`;
-  return { key: slug(`${size(record)} ${record.input.classes}`), short: label, long: label };
+/** 'resnet · 224×224×3, 1,000 classes · alpha 0.5' */
+export function configurationOf({ family, input, options }: Row): string {
+  return [family, input, options].filter((part) => part !== '').join(' · ');
 }
 
 function rowId(record: ResultRecord): string {

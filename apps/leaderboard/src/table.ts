@@ -2,7 +2,7 @@ import { FormatModule, FrozenColumnsModule, InteractionModule, ResizeTableModule
 import 'tabulator-tables/dist/css/tabulator_simple.min.css';
 import { h, name } from './dom.js';
 import type { Cell, Metric } from './metrics.js';
-import type { Row } from './rows.js';
+import { configurationOf, type Row } from './rows.js';
 import { NAME, type View } from './view.js';
 
 Tabulator.registerModule([FormatModule, FrozenColumnsModule, InteractionModule, ResizeTableModule, SortModule]);
@@ -33,8 +33,13 @@ export function createTable(host: HTMLElement, events: TableEvents): { update(vi
     columnDefaults: { headerSortTristate: false },
     placeholder: 'No model matches these filters.',
   });
-  host.setAttribute('role', 'table');
-  const built = new Promise<void>((resolve) => table.on('tableBuilt', resolve));
+  const built = new Promise<void>((resolve) => {
+    table.on('tableBuilt', () => {
+      // Tabulator says 'grid', which promises arrow keys between cells; this is a table with buttons in it.
+      host.setAttribute('role', 'table');
+      resolve();
+    });
+  });
   let shownColumns = '';
   let shownSort = '';
   let shownRows: readonly Row[] = [];
@@ -81,8 +86,8 @@ function datum(row: Row, index: number, metrics: readonly Metric[]): Datum {
 
 function nameColumn(events: TableEvents): ColumnDefinition {
   return {
-    field: NAME, title: 'Model', frozen: true, minWidth: matchMedia('(max-width: 40rem)').matches ? 164 : 230, widthGrow: 3,
-    titleFormatter: () => header('Model', 'family, input, classes'),
+    field: NAME, title: 'Model', frozen: true, minWidth: matchMedia('(max-width: 40rem)').matches ? 164 : 225, widthGrow: 3,
+    titleFormatter: () => header('Model', 'family, input, classes', 'Sorts by family, then by size'),
     sorter: (_a, _b, a, b) => (a.getData() as Datum).row.place - (b.getData() as Datum).row.place,
     formatter: (cell) => {
       const { id, row } = cellDatum(cell);
@@ -90,10 +95,9 @@ function nameColumn(events: TableEvents): ColumnDefinition {
         event.stopPropagation();
         events.onOpen(id);
       };
-      const details = [row.family, `${row.input}, ${row.classes.toLocaleString('en-US')} classes`, row.options];
       return h('div', { class: 'cell model' },
         h('button', { type: 'button', class: 'link', click: open, 'aria-haspopup': 'dialog' }, name(row.variant)),
-        h('span', { class: 'note', title: row.options }, name(details.filter((part) => part !== '').join(' · '))),
+        h('span', { class: 'note', title: configurationOf(row) }, name(configurationOf(row))),
       );
     },
   };
@@ -102,7 +106,7 @@ function nameColumn(events: TableEvents): ColumnDefinition {
 function metricColumn(metric: Metric): ColumnDefinition {
   return {
     field: metric.key, title: metric.title, hozAlign: 'right', headerHozAlign: 'right',
-    minWidth: metric.kind === 'cost' ? 112 : 140,
+    minWidth: metric.kind === 'cost' ? 124 : metric.kind === 'top1' ? 172 : 146,
     headerSortStartingDir: metric.better === 'high' ? 'desc' : 'asc',
     titleFormatter: () => header(metric.title, metric.subtitle),
     sorter: (a: number | undefined, b: number | undefined, aRow, bRow, _column, dir) => {
@@ -125,17 +129,19 @@ function metricColumn(metric: Metric): ColumnDefinition {
 function valueCell({ quantity, note, marks = [], exact }: Cell): HTMLElement {
   const words = [note, ...marks.map((mark) => h('span', { class: 'mark' }, mark))];
   return h('div', { class: 'cell', title: exact },
-    h('span', { class: 'value' }, quantity.digits, quantity.unit === '' ? undefined : h('span', { class: 'unit' }, quantity.unit)),
+    h('span', { class: quantity.unit === '' && Number.isNaN(Number.parseFloat(quantity.digits)) ? 'value open' : 'value' }, quantity.digits, quantity.unit === '' ? undefined : h('span', { class: `unit ${quantity.unit.endsWith('B') ? 'bytes' : ''}` }, quantity.unit)),
     words.some((word) => word !== undefined) ? h('span', { class: 'note' }, ...words) : undefined,
   );
 }
 
 /** A real button, so that sorting works from the keyboard: its click bubbles to the header cell, which sorts. */
-function header(title: string, subtitle: string): HTMLElement {
-  return h('button', { type: 'button', class: 'head', title: `${title}, ${subtitle}` }, h('span', { class: 'title' }, name(title)), h('span', { class: 'note' }, name(subtitle)));
+function header(title: string, subtitle: string, hint = `${title}, ${subtitle}`): HTMLElement {
+  return h('button', { type: 'button', class: 'head', title: hint }, h('span', { class: 'title' }, name(title)), h('span', { class: 'note' }, name(subtitle)));
 }
 
+/** Also makes the cell a table's and not a grid's, see `createTable`. */
 function cellDatum(cell: CellComponent): Datum {
+  cell.getElement().setAttribute('role', 'cell');
   return cell.getRow().getData() as Datum;
 }
 

@@ -36,55 +36,60 @@ export function resolveView(board: Board, state: ViewState): View {
   const tests = machine === undefined ? [] : board.tests.filter(({ key }) => measured(board.rows, machine.key, key));
   // The newest test of this machine, not of another one.
   const test = choose(tests, state.test);
-  const find = (engine: Group) => (row: Row) => row.speed.get(speedKey(machine?.key ?? '', test?.key ?? '', engine.key));
-  const enginesToChoose = board.engines.filter((engine) => board.rows.some((row) => find(engine)(row) !== undefined));
+  const find = (engine: Group) => {
+    const key = speedKey(machine?.key ?? '', test?.key ?? '', engine.key);
+    return (row: Row) => row.speed.get(key);
+  };
+  const enginesToChoose = board.engines.filter((engine) => board.rows.some(isTimed(find(engine))));
   const engine = enginesToChoose.find(({ key }) => key === state.engine);
   const data = board.datasets.find(({ key }) => key === state.data);
   const engines = engine === undefined ? byLabel(enginesToChoose) : [engine];
   const datasets = data === undefined ? board.datasets : [data];
 
   const marks = {
-    speed: commonMarks(board.rows.flatMap((row) => engines.flatMap((group) => find(group)(row) ?? []))),
-    accuracy: commonMarks(board.rows.flatMap((row) => datasets.flatMap(({ key }) => row.accuracy.get(key) ?? []))),
+    speed: commonMarks(engines.flatMap((group) => board.rows.flatMap(withoutMissing(find(group))))),
+    accuracy: commonMarks(datasets.flatMap(({ key }) => board.rows.flatMap((row) => row.accuracy.get(key) ?? []))),
   };
   const ratios = engines.map((group) => ratioMetric(group, find(group), marks.speed));
   const times = engines.map((group) => timeMetric(group, find(group)));
   const accuracies = datasets.map((group) => top1Metric(group, (row) => row.accuracy.get(group.key), marks.accuracy));
   const shown = new Set(state.columns === '' ? DEFAULT_COLUMNS : state.columns.split(','));
-  const columns = [...COST_METRICS.filter(({ key }) => shown.has(key)), ...ratios, ...accuracies];
+  const columns = [...accuracies, ...ratios, ...COST_METRICS.filter(({ key }) => shown.has(key))];
   const xAxes = COST_METRICS.filter(({ key }) => key === 'params' || key === 'macs' || key === 'peak');
   const yAxes = [...accuracies, ...ratios, ...times];
 
-  const words = state.query.toLowerCase().split(/\s+/).filter((word) => word !== '');
-  const matching = board.rows.filter(
-    (row) =>
-      words.every((word) => row.text.includes(word)) &&
-      (state.family === '' || !board.families.includes(state.family) || row.family === state.family) &&
-      (state.input === '' || !board.inputs.some(({ key }) => key === state.input) || inputKey(row) === state.input) &&
-      (engine === undefined || find(engine)(row) !== undefined) &&
-      (data === undefined || row.accuracy.has(data.key)),
-  );
-  const hasResult = (row: Row): boolean => [...ratios, ...accuracies].some((metric) => metric.value(row) !== undefined);
-  const rows = [...matching.filter(hasResult), ...matching.filter((row) => !hasResult(row))];
+  const filters = [textFilter(state.query), choiceFilter(board, state)];
+  if (engine !== undefined) filters.push(isTimed(find(engine)));
+  if (data !== undefined) filters.push(({ accuracy }) => accuracy.has(data.key));
+  const rows = resultsFirst(board.rows.filter((row) => filters.every((passes) => passes(row))), [...ratios, ...accuracies]);
   const x = xAxes.find(({ key }) => key === state.x) ?? xAxes.find(({ key }) => key === 'macs') ?? xAxes[0];
   if (x === undefined) throw new Error('resolveView: the cost metrics must hold an x axis');
   const y = yAxes.find(({ key }) => key === state.y) ?? mostMeasured(accuracies, rows) ?? mostMeasured(ratios, rows);
   return { machine, test, tests, engines, enginesToChoose, datasets, columns, xAxes, yAxes, x, y, rows, marks, sort: sortOf(state, columns, rows) };
 }
 
-/** Ascending or descending by a metric; rows without a value always last, ties in the board's order. */
-export function sortRows(rows: readonly Row[], metric: Metric | undefined, descending: boolean): Row[] {
-  const sign = descending ? -1 : 1;
-  if (metric === undefined) return descending ? rows.toReversed() : [...rows];
-  return rows
-    .map((row) => ({ row, value: metric.value(row) }))
-    .sort((a, b) => compareValues(a.value, b.value, sign))
-    .map(({ row }) => row);
+/** All words of the query occur in the row's text. */
+function textFilter(query: string): (row: Row) => boolean {
+  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== '');
+  return ({ text }) => words.every((word) => text.includes(word));
 }
 
-function compareValues(a: number | undefined, b: number | undefined, sign: number): number {
-  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
-  return sign * (a - b);
+/** Family and input as selected; a name that the results lack selects all. */
+function choiceFilter(board: Board, state: ViewState): (row: Row) => boolean {
+  const family = board.families.includes(state.family) ? state.family : '';
+  const input = board.inputs.some(({ key }) => key === state.input) ? state.input : '';
+  return (row) => (family === '' || row.family === family) && (input === '' || inputKey(row) === input);
+}
+
+function isTimed(find: (row: Row) => unknown): (row: Row) => boolean {
+  return (row) => find(row) !== undefined;
+}
+
+/** Rows with a value for one of the metrics before the others; both keep their order. */
+function resultsFirst(rows: readonly Row[], metrics: readonly Metric[]): Row[] {
+  const [first, rest]: [Row[], Row[]] = [[], []];
+  for (const row of rows) (metrics.some((metric) => metric.value(row) !== undefined) ? first : rest).push(row);
+  return first.concat(rest);
 }
 
 /** Best accuracy first; without accuracy fastest first; without either by name. */
@@ -104,6 +109,14 @@ function mostMeasured(metrics: readonly Metric[], rows: readonly Row[]): Metric 
     if (count > most) [best, most] = [metric, count];
   }
   return best;
+}
+
+/** For `flatMap`: the value, or nothing. */
+function withoutMissing<T>(find: (row: Row) => T | undefined): (row: Row) => T[] {
+  return (row) => {
+    const found = find(row);
+    return found === undefined ? [] : [found];
+  };
 }
 
 function measured(rows: readonly Row[], machine: string, test: string): boolean {
