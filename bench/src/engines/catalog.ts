@@ -19,6 +19,9 @@ export const ENGINES: readonly Engine[] = [
   plannedEngine('onnxruntime-web', 'onnxruntime', () => needsBrowser('')),
 ];
 
+/** Not ways to run faster but things to compare with; only by name, never by `auto` or `all`. */
+const COMPARISONS: readonly Engine[] = [tfjsEngine('wasm', 'stock'), tfjsEngine('cpu', 'stock')];
+
 /** What `doctor` prints of one engine. */
 export interface EngineReport {
   readonly id: string;
@@ -66,9 +69,10 @@ export async function chooseEngines(ids: readonly string[]): Promise<EngineChoic
 
 /** The engine of that id. Throws wrong usage, with the nearest id, when there is none. */
 export function engineById(id: string): Engine {
-  const engine = ENGINES.find((candidate) => candidate.id === id);
+  const known = [...ENGINES, ...COMPARISONS];
+  const engine = known.find((candidate) => candidate.id === id);
   if (engine !== undefined) return engine;
-  const ids = [...ENGINES.map((candidate) => candidate.id), 'auto', 'all'];
+  const ids = [...known.map((candidate) => candidate.id), 'auto', 'all'];
   const [closest] = nearest(id, ids);
   const hint = closest === undefined ? undefined : `did you mean ${closest}?`;
   throw new CommandError('usage', `--engine must be one of ${ids.join(', ')}, got ${JSON.stringify(id)}`, hint);

@@ -12,10 +12,22 @@ interface Program {
   dispose(): void;
 }
 
-/** A tfjs backend running the layers model as it is, or (`+compiled`) folded and fused by `@convkit/graph`. */
-export function tfjsEngine(backend: Backend, form: 'plain' | 'compiled'): Engine {
+/** How a model runs on a backend: as it is, folded and fused by `@convkit/graph`, or rebuilt in tf.layers' own layers. */
+type Form = 'plain' | 'compiled' | 'stock';
+
+const PROGRAMS: Readonly<Record<Form, (model: LayersModel, batch: number) => Program | Promise<Program>>> = {
+  plain: plainProgram,
+  compiled: async (model) => (await import('@convkit/graph')).compile(model),
+  async stock(model, batch) {
+    const twin = (await import('./stock-twin.js')).stockTwin(model);
+    return { ...plainProgram(twin, batch), dispose: () => void twin.dispose() };
+  },
+};
+
+/** A tfjs backend running the layers model in one of its forms: ids `wasm`, `wasm+compiled`, `wasm+stock`. */
+export function tfjsEngine(backend: Backend, form: Form): Engine {
   return {
-    id: form === 'plain' ? backend : `${backend}+compiled`,
+    id: form === 'plain' ? backend : `${backend}+${form}`,
     backend,
     async available() {
       try {
@@ -27,7 +39,7 @@ export function tfjsEngine(backend: Backend, form: 'plain' | 'compiled'): Engine
     },
     async load(model, { batch }) {
       await useBackend(backend);
-      const program = form === 'plain' ? plainProgram(model, batch) : await compiledProgram(model);
+      const program = await PROGRAMS[form](model, batch);
       return tfjsRunner(backend, program, [batch, ...inputShapeOf(model)]);
     },
   };
@@ -75,11 +87,6 @@ function inputShapeOf(model: LayersModel): number[] {
 
 function plainProgram(model: LayersModel, batch: number): Program {
   return { predict: (input) => model.predict(input, { batchSize: batch }) as tf.Tensor | tf.Tensor[], dispose: () => undefined };
-}
-
-async function compiledProgram(model: LayersModel): Promise<Program> {
-  const { compile } = await import('@convkit/graph');
-  return compile(model);
 }
 
 function tfjsRunner(backend: Backend, program: Program, shape: number[]): Runner {
