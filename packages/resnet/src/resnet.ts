@@ -28,7 +28,7 @@ export interface ResNetSpec {
 
 const CIFAR = { stem: 'cifar', block: 'basic', input: [32, 32, 3], classes: 10 } as const;
 
-/** Rows of tables 1 and 6, and `tiny` for tests and short runs. CIFAR rows: option B as pytorchcv has it; `_a`: the paper's option A. */
+/** Rows of tables 1 and 6, and `resnet_tiny` for tests and short runs. CIFAR rows: option B as pytorchcv has it; `_a`: the paper's option A. */
 export const RESNETS = {
   resnet18: { stem: 'imagenet', block: 'basic', depths: [2, 2, 2, 2], params: 11_689_512, macs: 1_814_073_344 },
   resnet34: { stem: 'imagenet', block: 'basic', depths: [3, 4, 6, 3], params: 21_797_672, macs: 3_663_761_408 },
@@ -48,7 +48,7 @@ export const RESNETS = {
   resnet44_cifar10_a: { ...CIFAR, depths: [7, 7, 7], shortcut: 'padded', params: 658_586, macs: 97_174_144 },
   resnet56_cifar10_a: { ...CIFAR, depths: [9, 9, 9], shortcut: 'padded', params: 853_018, macs: 125_485_696 },
   resnet110_cifar10_a: { ...CIFAR, depths: [18, 18, 18], shortcut: 'padded', params: 1_727_962, macs: 252_887_680 },
-  tiny: { stem: 'cifar', block: 'basic', depths: [1, 1, 1], width: 8, input: [28, 28, 1], classes: 10 },
+  resnet_tiny: { stem: 'imagenet', block: 'basic', depths: [1, 1, 1], width: 16, input: [28, 28, 1], classes: 10 },
 } as const satisfies Record<string, ResNetSpec & VariantRow>;
 
 const isDepths = (value: unknown) => Array.isArray(value) && value.length > 0 && value.every((depth) => Number.isSafeInteger(depth) && depth >= 1);

@@ -61,7 +61,7 @@ const HEAD: VggHead = { pool: 7, widths: [4096, 4096], dropout: 0.5 };
 // The layer divides alpha by size, AlexNet's formula does not: 5e-4 is the paper's 1e-4.
 const ALEXNET_NORM = { size: 5, alpha: 5e-4, beta: 0.75, k: 2 } as const;
 
-/** Table 1 of the paper, and `tiny` for tests and short runs on 28x28 or 32x32 images. */
+/** Table 1 of the paper, and `vgg_tiny` for tests and short runs on 28x28 or 32x32 images. */
 export const VGGS = {
   vgg11: { stages: A, params: 132_863_336, macs: 7_609_090_048 },
   vgg11_bn: { stages: A, batchNorm: true, params: 132_868_840, macs: 7_609_090_048 },
@@ -75,25 +75,24 @@ export const VGGS = {
   vgg16_bn: { stages: D, batchNorm: true, params: 138_365_992, macs: 15_470_264_320 },
   vgg19: { stages: E, params: 143_667_240, macs: 19_632_062_464 },
   vgg19_bn: { stages: E, batchNorm: true, params: 143_678_248, macs: 19_632_062_464 },
-  tiny: {
-    stages: [{ filters: 16, kernels: [3] }, { filters: 32, kernels: [3] }, { filters: 64, kernels: [3, 3] }],
-    batchNorm: true, convBias: false, head: { pool: 3, widths: [64], dropout: 0 }, input: [28, 28, 1], classes: 10,
+  vgg_tiny: {
+    stages: [{ filters: 8, kernels: [3] }, { filters: 32, kernels: [3, 3] }],
+    batchNorm: true, convBias: false, head: { pool: 7, widths: [64], dropout: 0 }, input: [28, 28, 1], classes: 10,
   },
 } as const satisfies Record<string, VggSpec & VariantRow>;
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 const isStage = (value: unknown) => {
-  const { filters, kernels } = Object(value) as Record<keyof VggStage, unknown>;
-  return isCount(filters) && Array.isArray(kernels) && kernels.length > 0 && kernels.every(isOdd);
+  const { filters, kernels, ...rest } = Object(value) as Record<keyof VggStage, unknown>;
+  return Object.keys(rest).length === 0 && isCount(filters) && Array.isArray(kernels) && kernels.length > 0 && kernels.every(isOdd);
 };
 const isHead = (value: unknown) => {
-  const { pool, widths, dropout: rate } = Object(value) as Record<keyof VggHead, unknown>;
-  return isCount(pool) && Array.isArray(widths) && widths.every(isCount) && typeof rate === 'number' && rate >= 0 && rate < 1;
+  const { pool, widths, dropout: rate, ...rest } = Object(value) as Record<keyof VggHead, unknown>;
+  return Object.keys(rest).length === 0 && isCount(pool) && Array.isArray(widths) && widths.every(isCount) && typeof rate === 'number' && rate >= 0 && rate < 1;
 };
 const flag = (value: boolean) => option.withDefault(option.boolean(), value);
 
 const count = option.optional(option.integer(1));
-const rowEntries = { params: count, macs: count, input: option.optional(option.imageShape()), classes: count } as const;
 const specEntries = {
   stages: option.custom<readonly VggStage[]>((value) => Array.isArray(value) && value.length > 0 && value.every(isStage),
     'a list of stages { filters, kernels }, filters an integer >= 1 and kernels a list of odd integers'),
@@ -101,7 +100,8 @@ const specEntries = {
   convBias: flag(true),
   localResponseNorm: flag(false),
   head: option.withDefault(option.custom<VggHead>(isHead, '{ pool, widths, dropout }, pool and widths integers >= 1, dropout in [0, 1)'), HEAD),
-  ...rowEntries,
+  // What a row of the table says beside its architecture.
+  params: count, macs: count, input: option.optional(option.imageShape()), classes: count,
 } as const;
 
 function build(x: SymbolicTensor, spec: VggSpec, context: BuildContext): Built {

@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs';
+import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-wasm';
+import { OptionError } from '@convkit/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { input, model as modelOf, type LayersModel } from '@tensorflow/tfjs-layers';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { convUnit, vgg, VGGS, type VggSpec } from './index.js';
+
+beforeAll(async () => {
+  await tf.setBackend('wasm');
+});
+
+let tensors = 0;
+beforeEach(() => {
+  tensors = tf.memory().numTensors;
+});
+// What a refused build had made so far has no owner.
+afterEach(() => tf.disposeVariables());
+const expectNothingLeft = () => expect(tf.memory().numTensors).toBe(tensors);
+
+const zeros = { initialWeights: 'zeros' } as const;
+const elements = (shape: readonly (number | null)[]) => shape.reduce<number>((product, n) => product * (n ?? 1), 1);
+const paramsOf = (net: LayersModel) => net.trainableWeights.reduce((sum, weight) => sum + elements(weight.shape), 0);
+/** Kernel elements times output positions. Beside the zoo's test, which counts the same rows on the graph. */
+const macsOf = (net: LayersModel) => net.layers.reduce((sum, layer) => {
+  const kernel = layer.weights.find(({ originalName }) => originalName.endsWith('/kernel'));
+  return kernel ? sum + elements(kernel.shape) * elements(layer.outputShape.slice(1, -1) as number[]) : sum;
+}, 0);
+
+/** Names and shapes of a model's weights as torch has them. */
+function torchWeights(net: LayersModel): string[] {
+  const suffix: Record<string, string> = { kernel: 'weight', bias: 'bias', gamma: 'weight', beta: 'bias', moving_mean: 'running_mean', moving_variance: 'running_var' };
+  return net.weights.map(({ originalName, shape }) => {
+    const [layer, own] = originalName.split('/') as [string, string];
+    const [kh, kw, inputs, outputs] = shape;
+    return `${layer}.${suffix[own]} ${(shape.length === 4 ? [outputs, inputs, kh, kw] : [...shape].reverse()).join('x')}`;
+  }).sort();
+}
+
+interface Fixture { params: [string, number[]][]; trainable_params: number }
+const fixture = (name: string) => JSON.parse(readFileSync(new URL(`../../../testing/fixtures/parity/${name}.json`, import.meta.url), 'utf8')) as Fixture;
+
+it.each(Object.entries(vgg.variants).filter(([, row]) => 'params' in row))('%s has the parameters and multiply-accumulates of its row', (id, row) => {
+  const net = vgg.build(id as keyof typeof VGGS, zeros);
+  expect({ params: paramsOf(net), macs: macsOf(net) }).toEqual({ params: row.params, macs: row.macs });
+  expect(net.outputShape).toEqual([null, 1000]);
+  net.dispose();
+  expectNothingLeft();
+});
+
+it.each([
+  ['torchvision-vgg11', 'vgg11'],
+  ['torchvision-vgg16', 'vgg16'],
+  ['torchvision-vgg16_bn', 'vgg16_bn'],
+] as const)('names and shapes its weights as %s does', (name, id) => {
+  const { params, trainable_params } = fixture(name);
+  const net = vgg.build(id, zeros);
+  expect(torchWeights(net)).toEqual(params.map(([key, shape]) => `${key} ${shape.join('x')}`).sort());
+  expect(paramsOf(net)).toBe(trainable_params);
+  net.dispose();
+});
+
+describe('specs that have no name', () => {
+  // d2l's chapter 8.2: a quarter of column A for one channel, 10 classes.
+  const quarter: VggSpec = { stages: [[16, 1], [32, 1], [64, 2], [128, 2], [128, 2]].map(([filters, count]) => ({ filters: filters as number, kernels: Array<number>(count as number).fill(3) })) };
+  it.each([
+    ["d2l's VGG-11 of a quarter of the width", quarter, { inputShape: [224, 224, 1], classes: 10 }, 43_093_322, 512_155_648],
+    ["d2l's VGG-11", { stages: VGGS.vgg11.stages }, { inputShape: [224, 224, 1], classes: 10 }, 128_806_154, undefined],
+    ["pytorchcv's bn_vgg16, without biases under batch norm", { ...VGGS.vgg16_bn, convBias: false }, {}, 138_361_768, 15_470_264_320],
+    ["kuangliu's VGG11 for CIFAR", { stages: VGGS.vgg11.stages, batchNorm: true, head: { pool: 1, widths: [], dropout: 0 } }, { inputShape: [32, 32, 3], classes: 10 }, 9_231_114, 152_769_536],
+  ] as const)('%s', (_, spec, options, params, macs) => {
+    const net = vgg.build(spec as VggSpec, { ...options, ...zeros } as never);
+    expect(paramsOf(net)).toBe(params);
+    if (macs !== undefined) expect(macsOf(net)).toBe(macs);
+    net.dispose();
+  });
+});
+
+it('column C has 1x1 convolutions without padding, A-LRN a normalisation as module 2', () => {
+  const c = vgg.build('vgg16_c', { ...zeros, includeTop: false });
+  expect(c.getLayer('features.14').weights[0]?.shape).toEqual([1, 1, 256, 256]);
+  expect(c.getLayer('features.14').getConfig()).toMatchObject({ padding: 0 });
+  expect(c.getLayer('features.14').outputShape).toEqual([null, 56, 56, 256]);
+  const lrn = vgg.build('vgg11_lrn', { ...zeros, includeTop: false });
+  expect(lrn.layers.slice(1, 5).map(({ name }) => name)).toEqual(['features.0', 'features.2', 'features.3', 'features.4']);
+  expect(lrn.getLayer('features.2').getConfig()).toMatchObject({ size: 5, alpha: 5e-4, beta: 0.75, k: 2 });
+  c.dispose();
+  lrn.dispose();
+});
+
+it('takes any classes, channels and size from 32 pixels on', () => {
+  const net = vgg.build('vgg13', { classes: 7, inputShape: [32, 47, 1], ...zeros });
+  expect(net.getLayer('features.24').outputShape).toEqual([null, 1, 1, 512]);
+  expect(net.getLayer('avgpool').outputShape).toEqual([null, 7, 7, 512]);
+  expect(net.outputShape).toEqual([null, 7]);
+  net.dispose();
+});
+
+it('is a backbone: no classifier, or the taps asked for under the names of the Caffe model', () => {
+  const body = vgg.build('vgg16_bn', { includeTop: false, ...zeros });
+  expect(body.outputShape).toEqual([null, 7, 7, 512]);
+  const taps = vgg.build('vgg16_bn', { features: ['relu5_3', 'pool3', 'relu1_2'], ...zeros });
+  expect(taps.outputShape).toEqual([[null, 14, 14, 512], [null, 28, 28, 256], [null, 224, 224, 64]]);
+  expect(taps.outputs.map((tensor) => tensor.sourceLayer.name)).toEqual(['features.41', 'features.23', 'features.4']);
+  body.dispose();
+  taps.dispose();
+});
+
+it('drops out after both hidden layers, at the rate asked for', () => {
+  const rates = (options: object) => {
+    const net = vgg.build('vgg11', { ...zeros, inputShape: [32, 32, 3], ...options });
+    const found = ['classifier.2', 'classifier.5'].map((name) => net.getLayer(name).getConfig()['rate']);
+    net.dispose();
+    return found;
+  };
+  expect(rates({})).toEqual([0.5, 0.5]);
+  expect(rates({ dropout: 0.1 })).toEqual([0.1, 0.1]);
+});
+
+it('vgg_tiny predicts finite logits, learns with a gradient for every weight, and gives every tensor back', () => {
+  const net = vgg.build('vgg_tiny');
+  const x = tf.randomUniform([4, 28, 28, 1], 0, 1, 'float32', 3);
+  const y = tf.oneHot([0, 1, 2, 3], 10);
+  const loss = () => tf.losses.softmaxCrossEntropy(y, net.apply(x, { training: true }) as tf.Tensor) as tf.Scalar;
+  const logits = net.predict(x) as tf.Tensor;
+  expect(logits.dataSync().every(Number.isFinite)).toBe(true);
+
+  const { value, grads } = tf.variableGrads(loss);
+  expect(Object.keys(grads)).toHaveLength(net.trainableWeights.length);
+  for (const [name, gradient] of Object.entries(grads)) {
+    const size = tf.tidy(() => tf.norm(gradient).dataSync()[0] as number);
+    expect(Number.isFinite(size) && size > 0, name).toBe(true);
+  }
+  const optimizer = tf.train.adam(0.01);
+  const losses = Array.from({ length: 20 }, () => tf.tidy(() => (optimizer.minimize(loss, true) as tf.Scalar).dataSync()[0] as number));
+  expect(losses.at(-1)).toBeLessThan((losses[0] as number) / 4);
+  optimizer.dispose();
+  tf.dispose([x, y, logits, value, grads]);
+  net.dispose();
+  expectNothingLeft();
+});
+
+it('draws the same weights from the same seed, and others from another', () => {
+  const first = (seed: number) => {
+    const net = vgg.build('vgg_tiny', { seed });
+    const values = [...net.getWeights()[0]!.dataSync()];
+    net.dispose();
+    return values;
+  };
+  expect(first(1)).toEqual(first(1));
+  expect(first(1)).not.toEqual(first(2));
+  expectNothingLeft();
+});
+
+describe('convUnit', () => {
+  it('keeps height and width for every odd kernel, and builds twice without a name', () => {
+    const x = input({ shape: [9, 7, 3] });
+    const y = convUnit(convUnit(x, { filters: 4, kernelSize: 5 }), { filters: 6, kernelSize: 1, batchNorm: true, convBias: false });
+    expect(y.shape).toEqual([null, 9, 7, 6]);
+    const net = modelOf({ inputs: x, outputs: y });
+    expect(paramsOf(net)).toBe(5 * 5 * 3 * 4 + 4 + 4 * 6 + 2 * 6);
+    net.dispose();
+  });
+});
+
+describe('refuses by name', () => {
+  const build = (id: unknown, options?: unknown) => () => vgg.build(id as 'vgg11', options as never);
+  const unit = (options: unknown) => () => convUnit(input({ shape: [8, 8, 3] }), options as never);
+  it.each([
+    ['a depth that does not exist', build('vgg15'), /^vgg: variant must be one of vgg11, .*got "vgg15" \(string\)\. Did you mean vgg1/],
+    ['an input too small for five pools', build('vgg11', { ...zeros, inputShape: [31, 64, 3] }), /^maxPool "features\.20": poolSize must be at most the padded input, here 1x4/],
+    ['a flat input', build('vgg_tiny', { inputShape: [8, 8] }), /vgg_tiny: inputShape must be 3 positive integers \(H, W, C\), got \[8,8\] \(array\)/],
+    ['an empty input', build('vgg_tiny', { inputShape: [0, 8, 3] }), /inputShape must be 3 positive integers \(H, W, C\), got \[0,8,3\]/],
+    ['a negative number of channels', build('vgg_tiny', { inputShape: [8, 8, -3] }), /inputShape must be 3 positive integers/],
+    ['an input shape as text', build('vgg_tiny', { inputShape: '8x8x3' }), /inputShape must be 3 positive integers \(H, W, C\), got "8x8x3" \(string\)/],
+    ['no classes', build('vgg_tiny', { classes: 0 }), /classes must be an integer >= 1, got 0 \(number\)/],
+    ['half a class', build('vgg_tiny', { classes: 2.5 }), /classes must be an integer >= 1, got 2\.5/],
+    ['full dropout', build('vgg_tiny', { dropout: 1 }), /dropout must be a finite number >= 0 and < 1, got 1/],
+    ['a misspelt option', build('vgg_tiny', { feature: ['pool1'] }), /unknown option feature, did you mean features\?/],
+    ['a tap that does not exist', build('vgg_tiny', { features: ['pool3'] }), /features must be one of relu1_1, pool1, relu2_1, relu2_2, pool2, got "pool3"/],
+    ['an empty spec', build({}), /^vgg: stages must be a list of stages \{ filters, kernels \}.*got nothing \(undefined\)/],
+    ['a spec without stages', build({ stages: [] }), /stages must be a list of stages/],
+    ['an even kernel', build({ stages: [{ filters: 8, kernels: [2] }] }), /kernels a list of odd integers, got \[\{"filters":8,"kernels":\[2\]\}\]/],
+    ['a misspelt field', build({ stages: VGGS.vgg11.stages, batchnorm: true }), /unknown option batchnorm, did you mean batchNorm\?/],
+    ['a head that is a number', build({ stages: VGGS.vgg11.stages, head: 4096 }), /head must be \{ pool, widths, dropout \}.*got 4096 \(number\)/],
+    ['a unit without filters', unit({ name: 'features', index: 3 }), /^convUnit "features\.3": filters must be an integer >= 1, got nothing/],
+    ['an even unit', unit({ filters: 4, kernelSize: 2 }), /^convUnit: kernelSize must be an odd integer >= 1, got 2/],
+    ['a misspelt option of a unit', unit({ filters: 4, kernelsize: 3 }), /unknown option kernelsize, did you mean kernelSize\?/],
+  ])('%s', (_, wrong, message) => {
+    expect(wrong).toThrow(OptionError);
+    expect(wrong).toThrow(message);
+  });
+
+  it('and leaves the options as they were', () => {
+    const options = Object.freeze({ inputShape: Object.freeze([28, 28, 1]), features: Object.freeze(['pool1', 'pool2']) });
+    const net = vgg.build('vgg_tiny', options as never);
+    expect(net.outputShape).toEqual([[null, 14, 14, 8], [null, 7, 7, 32]]);
+    net.dispose();
+  });
+});
