@@ -62,7 +62,7 @@ function costSection({ newest, cost, records }: Row): HTMLElement {
       ['MACs', count(value?.macs)],
       ['FLOPs (2 × MACs)', count(value?.flops)],
       ['All operations', count(value?.allOps)],
-      ['Activations of conv and dense', count(value?.activations)],
+      ['Activations, elements', count(value?.activations)],
       ['Peak activation memory', count(value?.peakActivationBytes, 'B')],
       ['Arithmetic intensity', value?.arithmeticIntensity === undefined ? undefined : `${significant(value.arithmeticIntensity)} FLOP/B`],
       ['Receptive field', receptiveField === undefined ? undefined : `${exact(receptiveField)} px`],
