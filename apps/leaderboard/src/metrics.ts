@@ -125,7 +125,7 @@ export function commonMarks(found: readonly Pick<Measured<unknown>, 'record'>[])
 }
 
 /** Words that ask for care: a busy machine, a shortened run. */
-export function marksOf({ record }: Pick<Measured<unknown>, 'record'>): string[] {
+function marksOf({ record }: Pick<Measured<unknown>, 'record'>): string[] {
   const marks = [];
   if (record.environment.noisy && record.kind === 'speed') marks.push('noisy');
   if (isQuick(record)) marks.push('quick');

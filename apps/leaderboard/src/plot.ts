@@ -24,7 +24,7 @@ const MARGIN = { left: 52, right: 24 };
 const MOST_DOTS = 3000;
 
 /** The points of a view: rows that have both numbers. */
-export function pointsOf(rows: readonly Row[], x: Metric, y: Metric): Point[] {
+function pointsOf(rows: readonly Row[], x: Metric, y: Metric): Point[] {
   return rows.flatMap((row) => {
     const [at, value] = [x.value(row), y.value(row)];
     if (at === undefined || at <= 0 || value === undefined) return [];

@@ -2,7 +2,7 @@ import type { ResultRecord } from '@convkit/bench/records';
 import { collectGroups, dataOf, engineOf, machineOf, order, slug, testOf, type Accuracy, type Group, type GroupName, type Speed } from './groups.js';
 
 /** The convention of the cost columns; records that count otherwise show theirs in the details only. */
-export const CONVENTION = 'matmul-v1';
+const CONVENTION = 'matmul-v1';
 
 /** A measurement with the record it came from. */
 export interface Measured<T> {
