@@ -64,8 +64,8 @@ export const MOBILENETS_V2 = {
     stem: { filters: 16, strides: 2 },
     stages: [
       { expansion: 1, filters: 16, blocks: 1, strides: 1 },
-      { expansion: 3, filters: 24, blocks: 2, strides: 1 },
-      { expansion: 3, filters: 40, blocks: 2, strides: 2 },
+      { expansion: 3, filters: 32, blocks: 2, strides: 2 },
+      { expansion: 3, filters: 48, blocks: 2, strides: 1 },
     ],
     head: 128,
     input: [28, 28, 1],

@@ -47,9 +47,9 @@ export const SHUFFLENETS_V2 = {
   shufflenet_v2_x1_5_megvii: { stem: IMAGENET_STEM, stages: stagesOf(176, 352, 704), head: 1024, ...megvii, params: 3_506_720, macs: 298_970_656 },
   shufflenet_v2_x2_0_megvii: { stem: IMAGENET_STEM, stages: stagesOf(244, 488, 976), head: 2048, ...megvii, dropout: 0.2, params: 7_402_600, macs: 590_783_000 },
   shufflenet_v2_tiny: {
-    stem: { filters: 24, strides: 1, pool: false },
-    stages: [{ filters: 48, units: 2 }, { filters: 96, units: 3 }],
-    head: 128,
+    stem: { filters: 24, strides: 2, pool: false },
+    stages: [{ filters: 96, units: 3 }, { filters: 192, units: 2 }],
+    head: 192,
     input: [28, 28, 1],
     classes: 10,
   },
