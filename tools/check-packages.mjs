@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import ts from 'typescript';
+import { checkLock } from './check-lock.mjs';
 import { checkReadme } from './check-readme.mjs';
 import { isMain, isTestFile, listFiles, readJson, readWorkspaces, report, ROOT, show } from './workspace.mjs';
 
@@ -160,7 +161,7 @@ function checkSource(file, text, classNames) {
 export function checkPackages(root) {
   const workspaces = readWorkspaces(root);
   const published = workspaces.filter(({ manifest }) => manifest.private !== true);
-  const problems = checkRanges(workspaces);
+  const problems = [...checkLock(root), ...checkRanges(workspaces)];
   /** @type {Map<string, string>} */
   const classNames = new Map();
   for (const workspace of published) {

@@ -60,10 +60,22 @@ function packageFiles(name: string, changes: Record<string, unknown> = {}): Reco
   return Object.fromEntries(Object.entries(files).map(([file, content]) => [`packages/${name}/${file}`, content]));
 }
 
+function lock(entry: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    packages: {
+      '': {},
+      'node_modules/@convkit/core': { link: true, resolved: 'packages/core' },
+      'node_modules/rollup': { integrity: 'sha512-a', optionalDependencies: { 'rollup-linux': '1.0.0' } },
+      'node_modules/rollup/node_modules/rollup-linux': { integrity: 'sha512-b', optional: true, ...entry },
+    },
+  };
+}
+
 /** The problems of a house with the packages core and graph after some files were written over it. */
 function problemsOf(files: Readonly<Record<string, unknown>>): string[] {
   const root = temporaryFolder({
     'package.json': { workspaces: ['packages/*', 'tools'] },
+    'package-lock.json': lock(),
     'LICENSE': 'licence\n',
     ...packageFiles('core'),
     ...packageFiles('graph', { dependencies: { '@convkit/core': '^0.1.0' } }),
@@ -109,6 +121,9 @@ it.each<[string, Record<string, unknown>, string]>([
   ['a default function', source('export default function conv() {}\n'), 'got a default export'],
   ['export *', source("export * from './core-layer.js';\n", 'index.ts'), "must name what it exports, got export * from './core-layer.js'"],
   ['a file that only grew', source('\n'.repeat(501)), 'must have at most 500 lines, got 501'],
+  ['a lock without a checksum', { 'package-lock.json': lock({ integrity: undefined }) }, 'every package must have a checksum, 1 have none'],
+  ['a lock that names a registry', { 'package-lock.json': lock({ resolved: 'https://registry.example/rollup.tgz' }) }, 'must not name a registry, 1 entries do'],
+  ['a lock for one platform', { 'package-lock.json': { packages: { 'node_modules/rollup': { integrity: 'sha512-a', optionalDependencies: { 'rollup-linux': '1.0.0' } } } } }, 'every optional package must be listed, 1 are missing (first: rollup-linux)'],
   ['another title', readme('# @convkit/core', '# convkit core'), 'the first line must be "# @convkit/core"'],
   ['no introduction', readme('Layers that stock TensorFlow.js lacks.', ''), 'must say what it is and why'],
   ['Example before Install', readme('## Install', '## Usage'), 'the first section must be Install, got "Usage"'],
