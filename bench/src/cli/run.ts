@@ -77,7 +77,8 @@ export function noteFailures(io: Io, failures: SuiteReport['failures']): void {
   if (failures.length > FAILURES_SHOWN) noteLine(io, `convkit: and ${failures.length - FAILURES_SHOWN} more (--json lists all)`);
 }
 
-/** The built worker: Node runs no TypeScript, so measuring from source needs a build as well. */
+/** The worker beside the code that runs: the built one, or the source when that is what Node was told to read. */
 function workerEntry(): URL {
-  return pathToFileURL(join(PACKAGE_ROOT, 'dist', 'worker.js'));
+  const path = import.meta.url.endsWith('.ts') ? ['src', 'worker.ts'] : ['dist', 'worker.js'];
+  return pathToFileURL(join(PACKAGE_ROOT, ...path));
 }

@@ -11,6 +11,7 @@ import { lastLines, outOfMemory } from './log.js';
 export function childRunner(entry: URL): RunJob {
   return (job, options) => {
     if (options.signal.aborted) return Promise.resolve(interrupted(options.signal, []));
+    // No flags of the parent's: a debugger's port is taken already.
     const child = fork(entry, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [], serialization: 'advanced' });
     return new Promise((resolve) => new OwnedChild(child, job, options, resolve));
   };
@@ -25,6 +26,7 @@ class OwnedChild<J extends Job> {
   readonly #log = lastLines();
   readonly #timer: NodeJS.Timeout;
   readonly #abort: () => void;
+  readonly #orphan = (): void => void this.#child.kill('SIGKILL');
   #ending: 'timeout' | 'interrupted' | undefined;
   #answer: Exclude<ChildMessage, { type: 'event' }> | undefined;
 
@@ -34,6 +36,8 @@ class OwnedChild<J extends Job> {
     this.#timer = setTimeout(() => this.#end('timeout'), options.timeoutMs);
     this.#abort = () => this.#end('interrupted');
     options.signal.addEventListener('abort', this.#abort, { once: true });
+    // However the parent ends, it leaves no child behind.
+    process.once('exit', this.#orphan);
     child.stdout?.on('data', this.#log.add);
     child.stderr?.on('data', this.#log.add);
     child.on('message', (message) => this.#receive(message as ChildMessage));
@@ -58,6 +62,7 @@ class OwnedChild<J extends Job> {
   #finish(exitCode: number | null, signal: NodeJS.Signals | null): Outcome<ResultOf<J>> {
     clearTimeout(this.#timer);
     this.#options.signal.removeEventListener('abort', this.#abort);
+    process.removeListener('exit', this.#orphan);
     const log = this.#log.lines();
     const answer = this.#answer;
     // A result that arrived counts, even if the child was stopped while it closed down.
