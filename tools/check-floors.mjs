@@ -33,8 +33,9 @@ export function importsOf(text) {
 function judge(specifier, { name, floor, manifest, test }, floors) {
   const target = packageOf(specifier);
   if (target === name || (test && !target.startsWith('@convkit/'))) return undefined;
-  if (target === TESTING) return test ? undefined : `imports ${TESTING}, which only tests may`;
-  if (target.startsWith('@convkit/') && floor.beside?.includes(specifier) !== true) {
+  const beside = floor.beside?.includes(specifier) === true;
+  if (target === TESTING && !beside) return test ? undefined : `imports ${TESTING}, which only tests may`;
+  if (target.startsWith('@convkit/') && !beside) {
     const below = floors[target];
     if (below === undefined) return `imports ${target}, which has no floor in tools/floors.mjs`;
     if (below.floor >= floor.floor) return `imports ${target} of floor ${below.floor}, but stands on floor ${floor.floor}: only lower floors may be imported`;
@@ -43,7 +44,7 @@ function judge(specifier, { name, floor, manifest, test }, floors) {
   if (target.startsWith('@tensorflow/') && !floor.tfjs.includes(target)) {
     return `imports ${target}, but ${name} may import ${floor.tfjs.length === 0 ? 'nothing' : `only ${floor.tfjs.join(', ')}`} of TensorFlow.js`;
   }
-  const declared = { ...manifest.dependencies, ...manifest.peerDependencies, ...(manifest.private ? manifest.devDependencies : {}) };
+  const declared = { ...manifest.dependencies, ...manifest.peerDependencies, ...(manifest.private || beside ? manifest.devDependencies : {}) };
   return declared[target] === undefined && !test ? `imports ${target}, which its package.json does not declare` : undefined;
 }
 

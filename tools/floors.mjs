@@ -1,6 +1,6 @@
 /**
  * The floors of the house. A package imports only packages of lower floors; where `only` is given, only those.
- * `beside` lists entries of a neighbour on the same floor that are open to it all the same.
+ * `beside` lists what is open to it on top of that: entries of a neighbour on its floor, or the private test package.
  * `tfjs` lists what it may import of TensorFlow.js: users bring the backend, so no package below the top floor names one.
  *
  * @typedef {{ floor: number, only?: readonly string[], beside?: readonly string[], tfjs: readonly string[] }} Floor
@@ -15,7 +15,8 @@ const FAMILY = { floor: 3, only: ['@convkit/core'], tfjs: PEERS };
 export const FLOORS = {
   // The page reads records with the code that wrote them: their schema and statistics, not the command.
   '@convkit/leaderboard': { floor: 5, beside: ['@convkit/bench/records', '@convkit/bench/statistics'], tfjs: [...PEERS, ...BACKENDS] },
-  '@convkit/bench': { floor: 5, tfjs: [...PEERS, ...BACKENDS] },
+  // `convkit parity` fills models by the same rule as the tests; the build takes it into the command.
+  '@convkit/bench': { floor: 5, beside: ['@convkit/testing'], tfjs: [...PEERS, ...BACKENDS] },
 
   '@convkit/zoo': { floor: 4, tfjs: PEERS },
 
