@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 /** A torch tensor [N, C, H, W] as NHWC. */
 export function fromNchw(values: Float32Array | number[], shape: readonly number[]): tf.Tensor4D {
-  return tf.tidy(() => tf.transpose(tf.tensor(values, [...shape]), [0, 2, 3, 1]) as tf.Tensor4D);
+  return tf.tidy(() => tf.transpose(tf.tensor4d(values, shape as [number, number, number, number]), [0, 2, 3, 1]));
 }
 
 /** Largest difference relative to the largest reference value: max|a - b| / max|b|. */

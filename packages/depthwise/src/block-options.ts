@@ -7,7 +7,7 @@ export interface DepthwiseBlockOptions {
   /** Prefix of the names of the block's layers, unique in its model. */
   name: string;
   /** Of the depthwise convolution. Default 1. */
-  strides?: number;
+  stride?: number;
   /** Of the depthwise convolution: odd, padded by (kernelSize - 1) / 2 on every side as in torch. Default 3. */
   kernelSize?: number;
   /** Default 'relu6'. */
@@ -23,7 +23,7 @@ const isOdd = (value: unknown) => Number.isSafeInteger(value) && Number(value) >
 export const blockEntries = {
   filters: option.integer(1),
   name: option.text(),
-  strides: option.withDefault(option.integer(1), 1),
+  stride: option.withDefault(option.integer(1), 1),
   kernelSize: option.withDefault(option.custom<number>(isOdd, 'an odd integer >= 1'), 3),
   activation: option.withDefault(option.oneOf(ACTIVATIONS), 'relu6'),
   kernelInitializer: option.withDefault(option.oneOf(INITIALIZERS), 'heNormal'),

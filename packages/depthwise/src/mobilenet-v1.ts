@@ -19,7 +19,7 @@ export interface MobileNetV1Stage {
   /** Output channels at width 1. */
   readonly filters: number;
   readonly blocks: number;
-  readonly strides: number;
+  readonly stride: number;
 }
 
 export interface MobileNetV1Spec {
@@ -33,13 +33,13 @@ export interface MobileNetV1Spec {
 
 /** Table 1 of the paper. */
 const IMAGENET = {
-  stem: { filters: 32, strides: 2 },
+  stem: { filters: 32, stride: 2 },
   stages: [
-    { filters: 64, blocks: 1, strides: 1 },
-    { filters: 128, blocks: 2, strides: 2 },
-    { filters: 256, blocks: 2, strides: 2 },
-    { filters: 512, blocks: 6, strides: 2 },
-    { filters: 1024, blocks: 2, strides: 2 },
+    { filters: 64, blocks: 1, stride: 1 },
+    { filters: 128, blocks: 2, stride: 2 },
+    { filters: 256, blocks: 2, stride: 2 },
+    { filters: 512, blocks: 6, stride: 2 },
+    { filters: 1024, blocks: 2, stride: 2 },
   ],
 } as const;
 
@@ -52,8 +52,8 @@ export const MOBILENETS_V1 = {
   mobilenet_v1_x1_25: { ...IMAGENET, width: 1.25, params: 6_270_840, macs: 879_516_800, macsAt: { 192: 646_515_200, 160: 449_360_000, 128: 288_051_200 } },
   mobilenet_v1_tiny: {
     width: 1,
-    stem: { filters: 16, strides: 1 },
-    stages: [{ filters: 32, blocks: 2, strides: 2 }, { filters: 64, blocks: 2, strides: 2 }, { filters: 128, blocks: 1, strides: 1 }],
+    stem: { filters: 16, stride: 1 },
+    stages: [{ filters: 32, blocks: 2, stride: 2 }, { filters: 64, blocks: 2, stride: 2 }, { filters: 128, blocks: 1, stride: 1 }],
     input: [28, 28, 1],
     classes: 10,
   },
@@ -68,8 +68,8 @@ export type DepthwiseSeparableOptions = DepthwiseBlockOptions;
  * @throws OptionError for impossible options.
  */
 export function depthwiseSeparable(x: SymbolicTensor, options: DepthwiseSeparableOptions): SymbolicTensor {
-  const { filters, name, strides, kernelSize, activation, ...weights } = readOptions('depthwiseSeparable', blockEntries, options);
-  let y = depthwiseConv2d(x, { kernelSize, strides, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: `${name}.conv_dw` });
+  const { filters, name, stride, kernelSize, activation, ...weights } = readOptions('depthwiseSeparable', blockEntries, options);
+  let y = depthwiseConv2d(x, { kernelSize, strides: stride, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: `${name}.conv_dw` });
   y = batchNorm(y, { activation, name: `${name}.bn1` });
   y = conv2d(y, { filters, kernelSize: 1, useBias: false, ...weights, name: `${name}.conv_pw` });
   return batchNorm(y, { activation, name: `${name}.bn2` });
@@ -83,13 +83,13 @@ function build(input: SymbolicTensor, spec: MobileNetV1Spec, context: BuildConte
   const channels = (filters: number) => Math.trunc(filters * width);
   const features: Record<string, SymbolicTensor> = {};
 
-  let x = conv2d(input, { filters: channels(stem.filters), kernelSize: 3, strides: stem.strides, padding: 1, useBias: false, ...weights, name: 'conv_stem' });
+  let x = conv2d(input, { filters: channels(stem.filters), kernelSize: 3, strides: stem.stride, padding: 1, useBias: false, ...weights, name: 'conv_stem' });
   x = batchNorm(x, { activation: 'relu6', name: 'bn1' });
 
   for (const [i, stage] of stages.entries()) {
     for (let block = 0; block < stage.blocks; block++) {
-      const strides = block === 0 ? stage.strides : 1;
-      x = depthwiseSeparable(x, { filters: channels(stage.filters), strides, ...weights, name: `blocks.${i}.${block}` });
+      const stride = block === 0 ? stage.stride : 1;
+      x = depthwiseSeparable(x, { filters: channels(stage.filters), stride, ...weights, name: `blocks.${i}.${block}` });
     }
     features[`blocks.${i}`] = x;
   }

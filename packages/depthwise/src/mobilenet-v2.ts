@@ -18,7 +18,7 @@ export interface MobileNetV2Stage {
   /** Output channels at width 1. */
   readonly filters: number;
   readonly blocks: number;
-  readonly strides: number;
+  readonly stride: number;
 }
 
 export interface MobileNetV2Spec {
@@ -38,15 +38,15 @@ export interface MobileNetV2Spec {
 
 /** Table 2 of the paper. */
 const IMAGENET = {
-  stem: { filters: 32, strides: 2 },
+  stem: { filters: 32, stride: 2 },
   stages: [
-    { expansion: 1, filters: 16, blocks: 1, strides: 1 },
-    { expansion: 6, filters: 24, blocks: 2, strides: 2 },
-    { expansion: 6, filters: 32, blocks: 3, strides: 2 },
-    { expansion: 6, filters: 64, blocks: 4, strides: 2 },
-    { expansion: 6, filters: 96, blocks: 3, strides: 1 },
-    { expansion: 6, filters: 160, blocks: 3, strides: 2 },
-    { expansion: 6, filters: 320, blocks: 1, strides: 1 },
+    { expansion: 1, filters: 16, blocks: 1, stride: 1 },
+    { expansion: 6, filters: 24, blocks: 2, stride: 2 },
+    { expansion: 6, filters: 32, blocks: 3, stride: 2 },
+    { expansion: 6, filters: 64, blocks: 4, stride: 2 },
+    { expansion: 6, filters: 96, blocks: 3, stride: 1 },
+    { expansion: 6, filters: 160, blocks: 3, stride: 2 },
+    { expansion: 6, filters: 320, blocks: 1, stride: 1 },
   ],
   head: 1280,
 } as const;
@@ -61,11 +61,11 @@ export const MOBILENETS_V2 = {
   mobilenet_v2_x0_35: { ...IMAGENET, width: 0.35, params: 1_677_128, macs: 59_285_808, macsAt: { 192: 43_896_512, 160: 30_874_800, 128: 20_220_672, 96: 11_934_128 } },
   mobilenet_v2_tiny: {
     width: 1,
-    stem: { filters: 16, strides: 2 },
+    stem: { filters: 16, stride: 2 },
     stages: [
-      { expansion: 1, filters: 16, blocks: 1, strides: 1 },
-      { expansion: 3, filters: 32, blocks: 2, strides: 2 },
-      { expansion: 3, filters: 48, blocks: 2, strides: 1 },
+      { expansion: 1, filters: 16, blocks: 1, stride: 1 },
+      { expansion: 3, filters: 32, blocks: 2, stride: 2 },
+      { expansion: 3, filters: 48, blocks: 2, stride: 1 },
     ],
     head: 128,
     input: [28, 28, 1],
@@ -86,7 +86,7 @@ export interface InvertedResidualOptions extends DepthwiseBlockOptions {
  */
 export function invertedResidual(x: SymbolicTensor, options: InvertedResidualOptions): SymbolicTensor {
   const entries = { ...blockEntries, expansion: option.number({ above: 0 }) };
-  const { filters, name, expansion, strides, kernelSize, activation, ...weights } = readOptions('invertedResidual', entries, options);
+  const { filters, name, expansion, stride, kernelSize, activation, ...weights } = readOptions('invertedResidual', entries, options);
   const channels = x.shape[3] ?? 0;
   // torchvision numbers the modules of a block: expansion (if any), depthwise, projection, its batch norm.
   const depthwise = expansion === 1 ? 0 : 1;
@@ -95,11 +95,11 @@ export function invertedResidual(x: SymbolicTensor, options: InvertedResidualOpt
     y = conv2d(y, { filters: Math.round(channels * expansion), kernelSize: 1, useBias: false, ...weights, name: `${name}.conv.0.0` });
     y = batchNorm(y, { activation, name: `${name}.conv.0.1` });
   }
-  y = depthwiseConv2d(y, { kernelSize, strides, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: `${name}.conv.${depthwise}.0` });
+  y = depthwiseConv2d(y, { kernelSize, strides: stride, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: `${name}.conv.${depthwise}.0` });
   y = batchNorm(y, { activation, name: `${name}.conv.${depthwise}.1` });
   y = conv2d(y, { filters, kernelSize: 1, useBias: false, ...weights, name: `${name}.conv.${depthwise + 1}` });
   y = batchNorm(y, { name: `${name}.conv.${depthwise + 2}` });
-  return strides === 1 && channels === filters ? add([x, y], { name: `${name}.add` }) : y;
+  return stride === 1 && channels === filters ? add([x, y], { name: `${name}.add` }) : y;
 }
 
 /** The multiple of `divisor` nearest to `value`, but not below 90 % of it (the released code's make_divisible). */
@@ -121,14 +121,14 @@ function build(input: SymbolicTensor, spec: MobileNetV2Spec, context: BuildConte
   const weights = context.weights('heNormalFanOut');
   const features: Record<string, SymbolicTensor> = {};
 
-  let x = conv2d(input, { filters: makeDivisible(stem.filters * width, divisor), kernelSize: 3, strides: stem.strides, padding: 1, useBias: false, ...weights, name: 'features.0.0' });
+  let x = conv2d(input, { filters: makeDivisible(stem.filters * width, divisor), kernelSize: 3, strides: stem.stride, padding: 1, useBias: false, ...weights, name: 'features.0.0' });
   x = features['features.0'] = batchNorm(x, { activation: 'relu6', name: 'features.0.1' });
 
   let index = 1;
-  for (const { expansion, filters, blocks, strides } of stages) {
+  for (const { expansion, filters, blocks, stride } of stages) {
     for (let block = 0; block < blocks; block++, index++) {
       const name = `features.${index}`;
-      x = features[name] = invertedResidual(x, { filters: makeDivisible(filters * width, divisor), expansion, strides: block === 0 ? strides : 1, ...weights, name });
+      x = features[name] = invertedResidual(x, { filters: makeDivisible(filters * width, divisor), expansion, stride: block === 0 ? stride : 1, ...weights, name });
     }
   }
 

@@ -103,7 +103,7 @@ it.each([
 
 it('the blocks work in any model', () => {
   const x = input({ shape: [9, 9, 4] });
-  const y = depthwiseSeparable(x, { filters: 8, strides: 2, kernelSize: 5, activation: 'relu', name: 'a' });
+  const y = depthwiseSeparable(x, { filters: 8, stride: 2, kernelSize: 5, activation: 'relu', name: 'a' });
   expect(y.shape).toEqual([null, 5, 5, 8]);
   const z = invertedResidual(y, { filters: 8, expansion: 4, name: 'b' });
   expect(z.shape).toEqual([null, 5, 5, 8]);
@@ -116,11 +116,11 @@ it('the blocks work in any model', () => {
 
 it('adds the input only where stride and channels allow it', () => {
   const x = input({ shape: [8, 8, 8] });
-  const layersOf = (options: { filters: number; strides: number }) =>
+  const layersOf = (options: { filters: number; stride: number }) =>
     model({ inputs: x, outputs: invertedResidual(x, { expansion: 2, name: 'b', ...options }) }).layers.map((layer) => layer.name);
-  expect(layersOf({ filters: 8, strides: 1 })).toContain('b.add');
-  expect(layersOf({ filters: 16, strides: 1 })).not.toContain('b.add');
-  expect(layersOf({ filters: 8, strides: 2 })).not.toContain('b.add');
+  expect(layersOf({ filters: 8, stride: 1 })).toContain('b.add');
+  expect(layersOf({ filters: 16, stride: 1 })).not.toContain('b.add');
+  expect(layersOf({ filters: 8, stride: 2 })).not.toContain('b.add');
 });
 
 describe('refuses by name', () => {
@@ -129,7 +129,7 @@ describe('refuses by name', () => {
     ['a width that does not exist', () => mobilenetV1.build('mobilenet_v1_x05' as 'mobilenet_v1'), /mobilenet-v1: variant must be one of .*Did you mean mobilenet_v1_x0_5\?/],
     ['a spec that is empty', () => mobilenetV1.build({} as never), /mobilenet-v1: width must be a finite number > 0, got nothing/],
     ['a spec with a misspelt field', () => mobilenetV2.build({ ...MOBILENETS_V2.mobilenet_v2, divisr: 8 } as never), /unknown option divisr, did you mean divisor\?/],
-    ['a stage without filters', () => mobilenetV2.build({ ...MOBILENETS_V2.mobilenet_v2, stages: [{ expansion: 6, blocks: 1, strides: 1 }] } as never), /stages must be a list of stages/],
+    ['a stage without filters', () => mobilenetV2.build({ ...MOBILENETS_V2.mobilenet_v2, stages: [{ expansion: 6, blocks: 1, stride: 1 }] } as never), /stages must be a list of stages/],
     ['a flat input shape', () => mobilenetV1.build('mobilenet_v1', { inputShape: [8, 8] as never }), /inputShape must be 3 positive integers/],
     ['an empty input', () => mobilenetV2.build('mobilenet_v2', { inputShape: [0, 8, 3] }), /inputShape must be 3 positive integers/],
     ['an input as text', () => mobilenetV2.build('mobilenet_v2', { inputShape: '8x8x3' as never }), /inputShape must be 3 positive integers.*"8x8x3" \(string\)/],
@@ -137,7 +137,7 @@ describe('refuses by name', () => {
     ['half a class', () => mobilenetV1.build('mobilenet_v1', { classes: 2.5 }), /classes must be an integer >= 1, got 2.5/],
     ['a dropout rate of 1', () => mobilenetV2.build('mobilenet_v2', { dropout: 1 }), /dropout must be .*< 1, got 1/],
     ['a feature that does not exist', () => mobilenetV1.build('mobilenet_v1_tiny', { features: ['block.1'] }), /features must be one of .*Did you mean blocks\.1\?/],
-    ['a misspelt option of a block', () => depthwiseSeparable(x(), { filters: 8, name: 'a', stride: 2 } as never), /unknown option stride, did you mean strides\?/],
+    ['a misspelt option of a block', () => depthwiseSeparable(x(), { filters: 8, name: 'a', strides: 2 } as never), /unknown option strides, did you mean stride\?/],
     ['no filters', () => depthwiseSeparable(x(), { filters: 0, name: 'a' }), /filters must be an integer >= 1, got 0/],
     ['an even kernel', () => depthwiseSeparable(x(), { filters: 8, kernelSize: 4, name: 'a' }), /kernelSize must be an odd integer >= 1, got 4/],
     ['no expansion', () => invertedResidual(x(), { filters: 8, expansion: 0, name: 'a' }), /expansion must be a finite number > 0, got 0/],

@@ -3,7 +3,7 @@ import { option } from '@convkit/core';
 /** First convolution, 3x3. */
 export interface Stem {
   readonly filters: number;
-  readonly strides: number;
+  readonly stride: number;
 }
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 1;
@@ -19,7 +19,7 @@ const isListOf = (check: (value: unknown) => boolean) => (value: unknown) => Arr
 /** What the specs of both architectures share, and what a row of the table says beside them. */
 export const specEntries = {
   width: option.number({ above: 0 }),
-  stem: option.custom<Stem>(hasFields({ filters: isCount, strides: isCount }), '{ filters, strides }, integers >= 1'),
+  stem: option.custom<Stem>(hasFields({ filters: isCount, stride: isCount }), '{ filters, stride }, integers >= 1'),
   macsAt: option.optional(option.custom<Readonly<Record<number, number>>>((value) => typeof value === 'object' && value !== null, 'an object of counts by input side')),
   params: option.optional(option.integer(1)),
   macs: option.optional(option.integer(1)),
@@ -27,9 +27,9 @@ export const specEntries = {
   classes: option.optional(option.integer(1)),
 } as const;
 
-const stageFields = { filters: isCount, blocks: isCount, strides: isCount };
+const stageFields = { filters: isCount, blocks: isCount, stride: isCount };
 
 /** A list of stages of type Stage, with or without an expansion. */
 export const stagesEntry = <Stage>(expansion: 'expansion' | 'plain') => expansion === 'plain'
-  ? option.custom<readonly Stage[]>(isListOf(hasFields(stageFields)), 'a list of stages { filters, blocks, strides }, integers >= 1')
-  : option.custom<readonly Stage[]>(isListOf(hasFields({ ...stageFields, expansion: isPositive })), 'a list of stages { expansion, filters, blocks, strides }, expansion > 0 and integers >= 1');
+  ? option.custom<readonly Stage[]>(isListOf(hasFields(stageFields)), 'a list of stages { filters, blocks, stride }, integers >= 1')
+  : option.custom<readonly Stage[]>(isListOf(hasFields({ ...stageFields, expansion: isPositive })), 'a list of stages { expansion, filters, blocks, stride }, expansion > 0 and integers >= 1');

@@ -7,7 +7,7 @@ export interface ShuffleBlockOptions {
   /** Prefix of the names of the block's layers, unique in its model. */
   name: string;
   /** Above 1 the unit concatenates instead of passing its input on. Default 1. */
-  strides?: number;
+  stride?: number;
   /** Default 'heNormal'. */
   kernelInitializer?: InitializerName;
   /** Mixed with every weight's name. Default 0. */
@@ -17,7 +17,7 @@ export interface ShuffleBlockOptions {
 export const blockEntries = {
   filters: option.integer(4),
   name: option.text(),
-  strides: option.withDefault(option.integer(1), 1),
+  stride: option.withDefault(option.integer(1), 1),
   kernelInitializer: option.withDefault(option.oneOf(INITIALIZERS), 'heNormal'),
   seed: option.withDefault(option.integer(0, 0xffffffff), 0),
 } as const;

@@ -24,7 +24,7 @@ export interface ShuffleNetV1Spec {
   readonly classifierBias?: boolean;
 }
 
-const stemOf = (filters: number) => ({ filters, strides: 2, pool: true }) as const;
+const stemOf = (filters: number) => ({ filters, stride: 2, pool: true }) as const;
 /** Stages 2 to 4 of table 1 (pytorchcv counts them from 1). */
 const stagesOf = (first: number, second: number, third: number) =>
   [{ filters: first, units: 4 }, { filters: second, units: 8 }, { filters: third, units: 4 }] as const;
@@ -56,7 +56,7 @@ export const SHUFFLENETS_V1 = {
   shufflenet_v1_x2_0_g8_megvii: { groups: 8, stem: stemOf(48), stages: stagesOf(768, 1536, 3072), classifierBias: false, params: 6_521_232, macs: 521_942_016 },
   shufflenet_v1_tiny: {
     groups: 3,
-    stem: { filters: 12, strides: 1, pool: false },
+    stem: { filters: 12, stride: 1, pool: false },
     stages: [{ filters: 48, units: 2 }, { filters: 96, units: 3 }],
     input: [28, 28, 1],
     classes: 10,
@@ -78,11 +78,11 @@ export interface ShuffleUnitOptions extends ShuffleBlockOptions {
  */
 export function shuffleUnit(x: SymbolicTensor, options: ShuffleUnitOptions): SymbolicTensor {
   const entries = { ...blockEntries, groups: option.integer(1), compressGroups: option.optional(option.integer(1)) };
-  const { filters, name, strides, groups, compressGroups = groups, ...weights } = readOptions('shuffleUnit', entries, options);
+  const { filters, name, stride, groups, compressGroups = groups, ...weights } = readOptions('shuffleUnit', entries, options);
   const where = `shuffleUnit "${name}"`;
   const channels = x.shape[3] ?? 0;
-  const [bottleneck, branch] = [Math.floor(filters / 4), strides === 1 ? filters : filters - channels];
-  if (strides === 1 && channels !== filters) throw new OptionError(where, 'filters', filters, `the ${channels} input channels at stride 1, where the input is added`);
+  const [bottleneck, branch] = [Math.floor(filters / 4), stride === 1 ? filters : filters - channels];
+  if (stride === 1 && channels !== filters) throw new OptionError(where, 'filters', filters, `the ${channels} input channels at stride 1, where the input is added`);
   if (branch < 1) throw new OptionError(where, 'filters', filters, `more than the ${channels} input channels, which it concatenates`);
   if (bottleneck % groups !== 0) throw new OptionError(where, 'groups', groups, `a divisor of the ${bottleneck} channels inside (filters ${filters} / 4)`);
   if (branch % groups !== 0) throw new OptionError(where, 'groups', groups, `a divisor of the ${branch} channels beside the input (filters ${filters} - ${channels})`);
@@ -90,13 +90,13 @@ export function shuffleUnit(x: SymbolicTensor, options: ShuffleUnitOptions): Sym
   let y = conv2d(x, { filters: bottleneck, kernelSize: 1, groups: compressGroups, useBias: false, ...weights, name: `${name}.compress_conv1` });
   y = batchNorm(y, { activation: 'relu', name: `${name}.compress_bn1` });
   if (groups > 1) y = channelShuffle(y, { groups, name: `${name}.c_shuffle` });
-  y = depthwiseConv2d(y, { kernelSize: 3, strides, padding: 1, useBias: false, ...weights, name: `${name}.dw_conv2` });
+  y = depthwiseConv2d(y, { kernelSize: 3, strides: stride, padding: 1, useBias: false, ...weights, name: `${name}.dw_conv2` });
   y = batchNorm(y, { name: `${name}.dw_bn2` });
   y = conv2d(y, { filters: branch, kernelSize: 1, groups, useBias: false, ...weights, name: `${name}.expand_conv3` });
   y = batchNorm(y, { name: `${name}.expand_bn3` });
-  y = strides === 1
+  y = stride === 1
     ? add([y, x], { name: `${name}.add` })
-    : concatenate([y, avgPool(x, { poolSize: 3, strides, padding: 1, name: `${name}.avgpool` })], { name: `${name}.concat` });
+    : concatenate([y, avgPool(x, { poolSize: 3, strides: stride, padding: 1, name: `${name}.avgpool` })], { name: `${name}.concat` });
   return activation(y, { kind: 'relu', name: `${name}.activ` });
 }
 
@@ -107,7 +107,7 @@ function build(input: SymbolicTensor, spec: ShuffleNetV1Spec, context: BuildCont
   const weights = context.weights('heUniform');
   const features: Record<string, SymbolicTensor> = {};
 
-  let x = conv2d(input, { filters: stem.filters, kernelSize: 3, strides: stem.strides, padding: 1, useBias: false, ...weights, name: 'features.init_block.conv' });
+  let x = conv2d(input, { filters: stem.filters, kernelSize: 3, strides: stem.stride, padding: 1, useBias: false, ...weights, name: 'features.init_block.conv' });
   x = batchNorm(x, { activation: 'relu', name: 'features.init_block.bn' });
   if (stem.pool) x = maxPool(x, { poolSize: 3, strides: 2, padding: 1, name: 'features.init_block.pool' });
   features['features.init_block'] = x;
@@ -116,7 +116,7 @@ function build(input: SymbolicTensor, spec: ShuffleNetV1Spec, context: BuildCont
     const stage = `features.stage${i + 1}`;
     for (let unit = 0; unit < units; unit++) {
       const compressGroups = i === 0 && unit === 0 ? 1 : groups;
-      x = shuffleUnit(x, { filters, groups, compressGroups, strides: unit === 0 ? 2 : 1, ...weights, name: `${stage}.unit${unit + 1}` });
+      x = shuffleUnit(x, { filters, groups, compressGroups, stride: unit === 0 ? 2 : 1, ...weights, name: `${stage}.unit${unit + 1}` });
     }
     features[stage] = x;
   }

@@ -31,7 +31,7 @@ export interface ShuffleNetV2Spec {
   readonly dropout?: number;
 }
 
-const IMAGENET_STEM = { filters: 24, strides: 2, pool: true } as const;
+const IMAGENET_STEM = { filters: 24, stride: 2, pool: true } as const;
 /** Stages 2 to 4 of table 5. */
 const stagesOf = (first: number, second: number, third: number) =>
   [{ filters: first, units: 4 }, { filters: second, units: 8 }, { filters: third, units: 4 }] as const;
@@ -47,7 +47,7 @@ export const SHUFFLENETS_V2 = {
   shufflenet_v2_x1_5_megvii: { stem: IMAGENET_STEM, stages: stagesOf(176, 352, 704), head: 1024, ...megvii, params: 3_506_720, macs: 298_970_656 },
   shufflenet_v2_x2_0_megvii: { stem: IMAGENET_STEM, stages: stagesOf(244, 488, 976), head: 2048, ...megvii, dropout: 0.2, params: 7_402_600, macs: 590_783_000 },
   shufflenet_v2_tiny: {
-    stem: { filters: 24, strides: 2, pool: false },
+    stem: { filters: 24, stride: 2, pool: false },
     stages: [{ filters: 96, units: 3 }, { filters: 192, units: 2 }],
     head: 192,
     input: [28, 28, 1],
@@ -70,13 +70,13 @@ export interface ShuffleUnitV2Options extends ShuffleBlockOptions {
  */
 export function shuffleUnitV2(x: SymbolicTensor, options: ShuffleUnitV2Options): SymbolicTensor {
   const entries = { ...blockEntries, projection: projectionEntry };
-  const { filters, name, strides, projection, ...weights } = readOptions('shuffleUnitV2', entries, options);
+  const { filters, name, stride, projection, ...weights } = readOptions('shuffleUnitV2', entries, options);
   const where = `shuffleUnitV2 "${name}"`;
   const channels = x.shape[3] ?? 0;
   const half = filters / 2;
-  const kept = strides === 1 || projection === 'half' ? half : channels;
+  const kept = stride === 1 || projection === 'half' ? half : channels;
   if (filters % 2 !== 0) throw new OptionError(where, 'filters', filters, 'even, for two halves');
-  if (strides === 1 && channels !== filters) throw new OptionError(where, 'filters', filters, `the ${channels} input channels at stride 1, half of which pass`);
+  if (stride === 1 && channels !== filters) throw new OptionError(where, 'filters', filters, `the ${channels} input channels at stride 1, half of which pass`);
   if (kept >= filters) throw new OptionError(where, 'filters', filters, `more than the ${channels} input channels, which the projection keeps`);
 
   const pointwise = (input: SymbolicTensor, channels: number, index: number, branch: string) => {
@@ -84,13 +84,13 @@ export function shuffleUnitV2(x: SymbolicTensor, options: ShuffleUnitV2Options):
     return batchNorm(y, { activation: 'relu', name: `${name}.${branch}.${index + 1}` });
   };
   const depthwise = (input: SymbolicTensor, index: number, branch: string) => {
-    const y = depthwiseConv2d(input, { kernelSize: 3, strides, padding: 1, useBias: false, ...weights, name: `${name}.${branch}.${index}` });
+    const y = depthwiseConv2d(input, { kernelSize: 3, strides: stride, padding: 1, useBias: false, ...weights, name: `${name}.${branch}.${index}` });
     return batchNorm(y, { name: `${name}.${branch}.${index + 1}` });
   };
-  const first = strides === 1
+  const first = stride === 1
     ? sliceChannels(x, { start: 0, size: half, name: `${name}.chunk1` })
     : pointwise(depthwise(x, 0, 'branch1'), kept, 2, 'branch1');
-  let second = strides === 1 ? sliceChannels(x, { start: half, size: half, name: `${name}.chunk2` }) : x;
+  let second = stride === 1 ? sliceChannels(x, { start: half, size: half, name: `${name}.chunk2` }) : x;
   second = pointwise(second, half, 0, 'branch2');
   second = pointwise(depthwise(second, 3, 'branch2'), filters - kept, 5, 'branch2');
   return channelShuffle(concatenate([first, second], { name: `${name}.concat` }), { groups: 2, name: `${name}.shuffle` });
@@ -108,14 +108,14 @@ function build(input: SymbolicTensor, spec: ShuffleNetV2Spec, context: BuildCont
   const weights = context.weights('torchUniform');
   const features: Record<string, SymbolicTensor> = {};
 
-  let x = conv2d(input, { filters: stem.filters, kernelSize: 3, strides: stem.strides, padding: 1, useBias: false, ...weights, name: 'conv1.0' });
+  let x = conv2d(input, { filters: stem.filters, kernelSize: 3, strides: stem.stride, padding: 1, useBias: false, ...weights, name: 'conv1.0' });
   x = features['conv1'] = batchNorm(x, { activation: 'relu', name: 'conv1.1' });
   if (stem.pool) x = features['maxpool'] = maxPool(x, { poolSize: 3, strides: 2, padding: 1, name: 'maxpool' });
 
   for (const [i, { filters, units }] of stages.entries()) {
     const stage = `stage${i + 2}`;
     for (let unit = 0; unit < units; unit++) {
-      x = shuffleUnitV2(x, { filters, projection, strides: unit === 0 ? 2 : 1, ...weights, name: `${stage}.${unit}` });
+      x = shuffleUnitV2(x, { filters, projection, stride: unit === 0 ? 2 : 1, ...weights, name: `${stage}.${unit}` });
     }
     features[stage] = x;
   }

@@ -119,21 +119,21 @@ it.each([
 
 describe('refuses by name', () => {
   const x = () => input({ shape: [8, 8, 24] });
-  const unit = (options: object) => () => shuffleUnit(x(), { filters: 240, groups: 3, strides: 2, name: 'u', ...options });
+  const unit = (options: object) => () => shuffleUnit(x(), { filters: 240, groups: 3, stride: 2, name: 'u', ...options });
   it.each([
     ['groups that do not divide the channels inside', unit({ groups: 7 }), /shuffleUnit "u": groups must be a divisor of the 60 channels inside \(filters 240 \/ 4\), got 7/],
     ['groups that do not divide the channels beside the input', unit({ groups: 5 }), /groups must be a divisor of the 216 channels beside the input \(filters 240 - 24\), got 5/],
-    ['a scaled stem that two groups do not fit', () => shufflenetV1.build({ ...SHUFFLENETS_V1.shufflenet_v1_x1_0_g2, stem: { filters: 12, strides: 2, pool: true }, stages: [{ filters: 100, units: 4 }] }),
+    ['a scaled stem that two groups do not fit', () => shufflenetV1.build({ ...SHUFFLENETS_V1.shufflenet_v1_x1_0_g2, stem: { filters: 12, stride: 2, pool: true }, stages: [{ filters: 100, units: 4 }] }),
       /"features.stage1.unit1": groups must be a divisor of the 25 channels inside \(filters 100 \/ 4\), got 2/],
-    ['stride 1 between different channels', unit({ strides: 1 }), /filters must be the 24 input channels at stride 1/],
+    ['stride 1 between different channels', unit({ stride: 1 }), /filters must be the 24 input channels at stride 1/],
     ['fewer filters than it concatenates', unit({ filters: 24 }), /filters must be more than the 24 input channels/],
     ['no groups', unit({ groups: 0 }), /shuffleUnit: groups must be an integer >= 1, got 0/],
     ['a misspelt option', unit({ group: 3 }), /unknown option group, did you mean groups\?/],
-    ['odd filters', () => shuffleUnitV2(x(), { filters: 49, strides: 2, name: 'u' }), /shuffleUnitV2 "u": filters must be even/],
+    ['odd filters', () => shuffleUnitV2(x(), { filters: 49, stride: 2, name: 'u' }), /shuffleUnitV2 "u": filters must be even/],
     ['stride 1 between different channels (v2)', () => shuffleUnitV2(x(), { filters: 48, name: 'u' }), /filters must be the 24 input channels at stride 1/],
-    ['a projection that leaves nothing', () => shuffleUnitV2(x(), { filters: 24, strides: 2, projection: 'input', name: 'u' }), /filters must be more than the 24 input channels/],
+    ['a projection that leaves nothing', () => shuffleUnitV2(x(), { filters: 24, stride: 2, projection: 'input', name: 'u' }), /filters must be more than the 24 input channels/],
     ['a width that does not exist', () => shufflenetV2.build('shufflenet_v2_x3_0' as 'shufflenet_v2_x2_0'), /shufflenet-v2: variant must be one of .*Did you mean shufflenet_v2_x/],
-    ['a spec that is empty', () => shufflenetV1.build({} as never), /shufflenet-v1: stem must be \{ filters, strides, pool \}.*got nothing/],
+    ['a spec that is empty', () => shufflenetV1.build({} as never), /shufflenet-v1: stem must be \{ filters, stride, pool \}.*got nothing/],
     ['a spec with a misspelt field', () => shufflenetV2.build({ ...SHUFFLENETS_V2.shufflenet_v2_x0_5, projecton: 'input' } as never), /unknown option projecton, did you mean projection\?/],
     ['a flat input shape', () => shufflenetV1.build('shufflenet_v1_tiny', { inputShape: [8, 8] as never }), /inputShape must be 3 positive integers/],
     ['no classes', () => shufflenetV2.build('shufflenet_v2_tiny', { classes: 0 }), /classes must be an integer >= 1, got 0/],

@@ -3,7 +3,7 @@ import { option } from '@convkit/core';
 /** First convolution, 3x3, and a 3x3 max pool of stride 2 where `pool` says so. */
 export interface ShuffleStem {
   readonly filters: number;
-  readonly strides: number;
+  readonly stride: number;
   readonly pool: boolean;
 }
 
@@ -20,12 +20,12 @@ const hasFields = (fields: Record<string, (value: unknown) => boolean>) => (valu
   const given = value as Record<string, unknown>;
   return Object.keys(given).every((key) => Object.hasOwn(fields, key)) && Object.entries(fields).every(([key, check]) => check(given[key]));
 };
-const isStem = hasFields({ filters: isCount, strides: isCount, pool: (value) => typeof value === 'boolean' });
+const isStem = hasFields({ filters: isCount, stride: isCount, pool: (value) => typeof value === 'boolean' });
 const isStage = hasFields({ filters: isCount, units: isCount });
 
 /** What the specs of both architectures share, and what a row of the table says beside them. */
 export const specEntries = {
-  stem: option.custom<ShuffleStem>(isStem, '{ filters, strides, pool }, integers >= 1 and true or false'),
+  stem: option.custom<ShuffleStem>(isStem, '{ filters, stride, pool }, integers >= 1 and true or false'),
   stages: option.custom<readonly ShuffleStage[]>((value) => Array.isArray(value) && value.length > 0 && value.every(isStage), 'a list of stages { filters, units }, integers >= 1'),
   classifierBias: option.withDefault(option.boolean(), true),
   params: option.optional(option.integer(1)),

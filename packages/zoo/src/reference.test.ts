@@ -56,7 +56,7 @@ const shufflenetOf = (id: keyof typeof SHUFFLENETS_V2, edit: Partial<ShuffleNetV
 /** kuangliu/pytorch-cifar: ImageNet networks that start with a 3x3 convolution of stride 1. */
 const cifarVgg = { batchNorm: true, head: { pool: 1, widths: [], dropout: 0 } } as const;
 const cifarResnet = { stem: 'cifar', width: 64 } as const;
-const cifarShufflenet = { stem: { filters: 24, strides: 1, pool: false } } as const;
+const cifarShufflenet = { stem: { filters: 24, stride: 1, pool: false } } as const;
 
 const RULES: readonly Rule[] = [
   { model: /./, note: /rounded/, is: 'rounded by its source, and counts more than convolutions and dense layers' },

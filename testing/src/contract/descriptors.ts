@@ -1,0 +1,81 @@
+import {
+  activation, adaptiveAvgPool, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, localResponseNorm,
+  maxPool, padChannels, sliceChannels,
+} from '@convkit/core';
+import { depthwiseSeparable, invertedResidual } from '@convkit/depthwise';
+import { basicBlock, bottleneck } from '@convkit/resnet';
+import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
+import { convUnit } from '@convkit/vgg';
+import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+
+type ImageInput = readonly [number, number, number];
+
+/** One exported block or layer in one configuration, for the contract suite. */
+export interface Descriptor {
+  /** The export that the row covers. */
+  exported: string;
+  /** What is special about the row. */
+  title: string;
+  /** [H, W, C] */
+  input: ImageInput;
+  make(x: SymbolicTensor): SymbolicTensor;
+  /** Training may give another output than inference (batch norm, dropout). Default false. */
+  trainingDiffers?: boolean;
+  /** Random in training: no gradient is compared. Default false. */
+  random?: boolean;
+}
+
+const image: ImageInput = [6, 7, 8];
+const row = (exported: string, title: string, make: Descriptor['make'], more: Partial<Descriptor> = {}): Descriptor => ({ exported, title, input: image, make, ...more });
+const normalised: Partial<Descriptor> = { trainingDiffers: true };
+
+/**
+ * Every exported block and layer has a row here, and the contract suite runs over the rows; a coverage test fails on
+ * an export without one.
+ */
+export const DESCRIPTORS: readonly Descriptor[] = [
+  row('conv2d', 'explicit padding, stride, bias', (x) => conv2d(x, { filters: 4, kernelSize: 3, strides: 2, padding: 1 })),
+  row('conv2d', 'groups', (x) => conv2d(x, { filters: 4, kernelSize: 3, padding: 'same', groups: 4 })),
+  row('conv2d', 'dilation', (x) => conv2d(x, { filters: 3, kernelSize: 3, dilationRate: 2, padding: [2, 1], activation: 'tanh' })),
+  row('conv2d', 'stride with dilation', (x) => conv2d(x, { filters: 3, kernelSize: [2, 3], strides: [2, 1], dilationRate: [1, 2], padding: [1, 0, 2, 1] })),
+  row('conv2d', '1x1 with fused relu6', (x) => conv2d(x, { filters: 5, kernelSize: 1, activation: 'relu6', useBias: false })),
+  row('depthwiseConv2d', 'multiplier', (x) => depthwiseConv2d(x, { kernelSize: 3, depthMultiplier: 2, padding: 'same' })),
+  row('depthwiseConv2d', 'stride and fused relu', (x) => depthwiseConv2d(x, { kernelSize: 3, strides: 2, padding: 1, activation: 'relu' })),
+  row('depthwiseConv2d', 'dilation', (x) => depthwiseConv2d(x, { kernelSize: 3, dilationRate: 2, padding: 2, useBias: false })),
+  row('batchNorm', 'defaults', (x) => batchNorm(x, {}), normalised),
+  row('batchNorm', 'no scale, fused relu', (x) => batchNorm(x, { scale: false, activation: 'relu' }), normalised),
+  row('batchNorm', 'no centre, biased', (x) => batchNorm(x, { center: false, movingVariance: 'biased', epsilon: 1e-3 }), normalised),
+  row('batchNorm', 'frozen', (x) => batchNorm(x, { trainable: false })),
+  row('batchNorm', 'of a flat input', (x) => batchNorm(flatten(x), {}), normalised),
+  row('maxPool', 'padding, ceil mode', (x) => maxPool(x, { poolSize: 3, strides: 2, padding: 1, ceilMode: true })),
+  row('maxPool', 'same', (x) => maxPool(x, { poolSize: 2, padding: 'same' })),
+  row('avgPool', 'padding counted', (x) => avgPool(x, { poolSize: 3, strides: 2, padding: 1 })),
+  row('avgPool', 'padding not counted, ceil mode', (x) => avgPool(x, { poolSize: [2, 3], strides: 2, padding: [1, 0], countIncludePad: false, ceilMode: true })),
+  row('adaptiveAvgPool', 'overlapping cells', (x) => adaptiveAvgPool(x, { outputSize: [4, 3] })),
+  row('adaptiveAvgPool', 'enlarging', (x) => adaptiveAvgPool(x, { outputSize: 9 })),
+  row('globalAveragePool', 'flat', (x) => globalAveragePool(x, {})),
+  row('globalAveragePool', 'kept dimensions', (x) => globalAveragePool(x, { keepDims: true })),
+  row('channelShuffle', 'four groups', (x) => channelShuffle(x, { groups: 4 })),
+  row('sliceChannels', 'the middle', (x) => sliceChannels(x, { start: 2, size: 3 })),
+  row('padChannels', 'both sides', (x) => padChannels(x, { before: 1, after: 2 })),
+  row('localResponseNorm', 'strong', (x) => localResponseNorm(x, { size: 3, alpha: 0.5, k: 2 })),
+  row('dense', 'fused sigmoid', (x) => dense(flatten(x), { units: 5, activation: 'sigmoid' })),
+  row('activation', 'hardSwish', (x) => activation(x, { kind: 'hardSwish' })),
+  row('activation', 'leakyRelu', (x) => activation(x, { kind: 'leakyRelu', alpha: 0.2 })),
+  row('activation', 'gelu', (x) => activation(x, { kind: 'gelu' })),
+  row('activation', 'softmax', (x) => activation(x, { kind: 'softmax' })),
+  row('add', 'an image and itself', (x) => add([x, activation(x, { kind: 'silu' })])),
+  row('concatenate', 'two images', (x) => concatenate([x, activation(x, { kind: 'hardSigmoid' })])),
+  row('flatten', 'an image', (x) => flatten(x)),
+  row('dropout', 'a third', (x) => dropout(x, { rate: 1 / 3 }), { trainingDiffers: true, random: true }),
+  row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
+  row('basicBlock', 'identity', (x) => basicBlock(x, { filters: 8, name: 'block' }), normalised),
+  row('basicBlock', 'projection', (x) => basicBlock(x, { filters: 4, stride: 2, name: 'block' }), normalised),
+  row('bottleneck', 'projection, stride in the 3x3', (x) => bottleneck(x, { filters: 3, stride: 2, name: 'block' }), normalised),
+  row('depthwiseSeparable', 'stride 2', (x) => depthwiseSeparable(x, { filters: 4, stride: 2, name: 'unit' }), normalised),
+  row('invertedResidual', 'with the sum', (x) => invertedResidual(x, { filters: 8, expansion: 2, name: 'block' }), normalised),
+  row('shuffleUnit', 'stride 1', (x) => shuffleUnit(x, { filters: 8, groups: 2, name: 'unit' }), normalised),
+  row('shuffleUnit', 'stride 2', (x) => shuffleUnit(x, { filters: 24, groups: 2, stride: 2, name: 'unit' }), normalised),
+  row('shuffleUnitV2', 'stride 1', (x) => shuffleUnitV2(x, { filters: 8, name: 'unit' }), normalised),
+  row('shuffleUnitV2', 'stride 2', (x) => shuffleUnitV2(x, { filters: 12, stride: 2, name: 'unit' }), normalised),
+];
