@@ -34,7 +34,7 @@ export function variantsTable(variants) {
   const several = new Set(variants.map((variant) => variant.paper)).size > 1;
   const head = ['Variant', ...(several ? ['Paper'] : []), 'Input', 'Params', 'MACs'];
   const rows = variants.map(({ id, paper, year, input, params, macs }) => [
-    `\`${id}\``, ...(several ? [`${paper} (${year})`] : []), input.join(' x '), number.format(params), number.format(macs),
+    `\`${id}\``, ...(several ? [`${paper.split(':')[0]} (${year})`] : []), input.join(' x '), number.format(params), number.format(macs),
   ]);
   return table(several ? '<<<>>' : '<<>>', [head, ...rows]);
 }
@@ -78,7 +78,10 @@ if (isMain(import.meta.url)) {
     const wanted = fill(text, { packages: () => packagesTable(workspaces), variants: () => variantsTable(variants), command: (args) => printedBy(ROOT, args) });
     if (wanted === text) continue;
     if (process.argv.includes('--check')) stale.push({ from: file, message: 'is out of date: run npm run build && npm run readme' });
-    else writeFileSync(path.join(ROOT, file), wanted);
+    else {
+      writeFileSync(path.join(ROOT, file), wanted);
+      console.error(`filled ${file}`);
+    }
   }
   report(`${files.length} READMEs`, stale);
 }

@@ -30,8 +30,8 @@ it('lists published packages, and leaves private ones out', () => {
   expect(packagesTable(workspaces)).toBe('| Package | What it is |\n| --- | --- |\n| [`@convkit/vgg`](packages/vgg) | VGG. |');
 });
 
-it('names the paper of a variant when a package holds several', () => {
-  const variant = { id: 'vgg16', family: 'vgg', paper: 'Very deep', year: 2014, params: 138357544, macs: 15470264320, input: [224, 224, 3] };
+it('names the paper of a variant, without its subtitle, when a package holds several', () => {
+  const variant = { id: 'vgg16', family: 'vgg', paper: 'Very Deep: A Subtitle', year: 2014, params: 138357544, macs: 15470264320, input: [224, 224, 3] };
   expect(variantsTable([variant])).toContain('\n| `vgg16` | 224 x 224 x 3 | 138,357,544 | 15,470,264,320 |');
-  expect(variantsTable([variant, { ...variant, paper: 'Other' }])).toContain('\n| `vgg16` | Very deep (2014) | 224 x 224 x 3 |');
+  expect(variantsTable([variant, { ...variant, paper: 'Other' }])).toContain('\n| `vgg16` | Very Deep (2014) | 224 x 224 x 3 |');
 });
