@@ -76,7 +76,7 @@ export async function describeEnvironment(options: {
 }
 
 /** The commit that this code was checked out from, or undefined when it was installed from a package. */
-export async function sourceState(): Promise<{ commit: string; dirty: boolean } | undefined> {
+async function sourceState(): Promise<{ commit: string; dirty: boolean } | undefined> {
   const run = promisify(execFile);
   const git = async (...args: string[]): Promise<string> => (await run('git', ['-C', PACKAGE_ROOT, ...args], { timeout: 5000 })).stdout.trim();
   try {

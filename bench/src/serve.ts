@@ -52,7 +52,7 @@ export async function serveLeaderboard(options: { page: string; results: string;
 }
 
 /** What the page reads: every valid record, and which files were left out. */
-export async function resultsJson(folder: string): Promise<string> {
+async function resultsJson(folder: string): Promise<string> {
   const { records, warnings } = await readResults(folder);
   return JSON.stringify({ generated: new Date().toISOString(), records, warnings });
 }

@@ -89,7 +89,7 @@ async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPl
   const prepared = prepareTrainingData(dataset, { ...sizes, inputShape, batch: recipe.batch, seed: 0, augmentation: recipe.augmentation });
   if (recipe.batch > prepared.sizes.train) noteLine(io, `--batch ${recipe.batch} is above the ${prepared.sizes.train} training images: one smaller batch`);
   return {
-    data: { name: dataset.name === 'fashion-mnist' ? 'fashion-mnist' : 'shapes', ...sizes },
+    data: { name: dataset.name === 'shapes' ? 'shapes' : 'fashion-mnist', ...sizes },
     inputShape, classes: dataset.classNames.length, recipe, seeds: flags.seeds ?? [1, 2, 3, 4, 5], concurrency: flags.jobs ?? 1,
   };
 }

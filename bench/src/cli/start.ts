@@ -40,7 +40,9 @@ async function printTables({ io }: Session, reports: { cost: SuiteReport; speed:
   const section = (title: string, { written }: SuiteReport, show: typeof costTable): void => {
     if (written.length > 0) printLine(io, `${title}\n\n${show(written)}\n`);
   };
-  section('Cost of one image', reports.cost, costTable);
+  const timed = new Set(reports.speed.written.map(({ record }) => record.subject.variant));
+  const shown = { ...reports.cost, written: reports.cost.written.filter(({ record }) => timed.has(record.subject.variant)) };
+  section(`Cost of one image (of ${reports.cost.written.length} models; convkit list has all)`, shown, costTable);
   section('Speed: a quick look (? is not resolved from the reference)', reports.speed, speedTable);
   section('Accuracy: a short training, one seed', reports.accuracy, accuracyTable);
 }

@@ -23,6 +23,6 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 }
 
 /** Names come from files: control characters and bidi marks must not reach the terminal. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }

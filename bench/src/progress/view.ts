@@ -23,6 +23,6 @@ export async function openProgress(terminal: Terminal): Promise<ProgressView> {
 }
 
 /** NO_COLOR and CI count when they hold anything (no-color.org); `CI=false` and `CI=0` mean no. */
-export function isSet(value: string | undefined): boolean {
+function isSet(value: string | undefined): boolean {
   return value !== undefined && value !== '' && value !== 'false' && value !== '0';
 }

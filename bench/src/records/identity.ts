@@ -5,7 +5,7 @@ import type { RecordDraft } from './schema.js';
  * JSON with the keys of every object sorted and no white space: the same value always gives the same text.
  * Throws on a number that JSON would turn into null.
  */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (typeof value === 'number' && !Number.isFinite(value)) {
     throw new TypeError(`canonicalJson: numbers must be finite, got ${value}`);
   }

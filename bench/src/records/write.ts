@@ -40,7 +40,7 @@ export async function writeRecord(
 }
 
 /** `<kind>-<variant>-<engine>-<id8>.json`; a cost has no engine. */
-export function recordFileName(record: ResultRecord): string {
+function recordFileName(record: ResultRecord): string {
   const engine = record.speed?.engine ?? record.accuracy?.engine;
   const parts = [record.kind, record.subject.variant, ...(engine === undefined ? [] : [engine]), record.id.slice(0, 8)];
   return `${parts.map((part) => part.replace(/[^\w.+]/g, '_').slice(0, 80)).join('-')}.json`;

@@ -22,7 +22,7 @@ export interface AccuracyPlan {
 }
 
 /** Published rows need this many seeds; fewer is a quick look and says so. */
-export const FULL_SEEDS = 5;
+const FULL_SEEDS = 5;
 
 /** What is trained when nobody names a model: one small model an idea, made for images of 28x28. */
 export const SMALL_MODELS = ['vgg_tiny', 'resnet20_cifar10', 'mobilenet_v1_tiny', 'mobilenet_v2_tiny', 'shufflenet_v2_tiny'] as const;

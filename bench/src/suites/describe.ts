@@ -3,7 +3,7 @@ import type { RecordDraft } from '../records/schema.js';
 import { openSubject, type Subject, type SubjectRef } from './subject.js';
 
 /** The counting convention: multiply-adds of convolutions and dense products, no bias, batch norm folded. */
-export const CONVENTION = 'matmul-v1';
+const CONVENTION = 'matmul-v1';
 
 /** What a record says of its subject before anything runs. */
 export interface Description {

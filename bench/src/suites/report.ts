@@ -1,3 +1,4 @@
+import { withoutPaths } from '../process/log.js';
 import type { FailureStatus, JobFailure } from '../process/messages.js';
 import type { WrittenRecord } from '../records/write.js';
 
@@ -22,7 +23,7 @@ export function joinReports(reports: readonly SuiteReport[]): SuiteReport {
 /** The failure group of a record: texts cut to what the schema takes. */
 export function failureGroup({ message, signal, exitCode, log }: JobFailure) {
   return {
-    message: message.slice(0, 2000),
+    message: withoutPaths(message).slice(0, 2000),
     ...(signal === undefined ? {} : { signal }),
     ...(exitCode === undefined ? {} : { exitCode }),
     log: log.map((line) => line.slice(0, 2000)),
