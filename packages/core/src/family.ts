@@ -1,8 +1,8 @@
-import { findBackend, getBackend, setBackend } from '@tensorflow/tfjs-core';
+import { engine, findBackend, getBackend, setBackend, type Variable } from '@tensorflow/tfjs-core';
 import { input, model, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { seedOption, type InitializerName } from './initialization.js';
 import { OptionError, unknownName } from './option-error.js';
-import { option, readOptions } from './options.js';
+import { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
 
 /** [H, W, C]. */
 export type ImageShape = readonly [number, number, number];
@@ -62,7 +62,7 @@ export interface Built {
   features: Readonly<Record<string, SymbolicTensor>>;
 }
 
-export interface FamilyDefinition<Spec extends object> {
+export interface FamilyDefinition<Spec extends object, Checked extends object = Spec> {
   /** Package-like name: `resnet`. */
   id: string;
   paper: Paper;
@@ -70,13 +70,15 @@ export interface FamilyDefinition<Spec extends object> {
   input: ImageShape;
   classes: number;
   variants: Readonly<Record<string, Spec & VariantRow>>;
+  /** How a spec is checked; defaults are filled in before `build` sees it. */
+  spec: OptionEntries;
   /** Papers of variants that are not the family's own. */
   papers?: Readonly<Record<string, Paper>>;
-  /** The architecture, read top to bottom like the paper's table. */
-  build(x: SymbolicTensor, spec: Spec, context: BuildContext): Built;
+  /** The architecture, read top to bottom like the paper's table. Gets the spec checked and with its defaults. */
+  build(x: SymbolicTensor, spec: Checked, context: BuildContext): Built;
 }
 
-export interface Family<Spec extends object = object, Id extends string = string> extends Omit<FamilyDefinition<Spec>, 'build' | 'variants'> {
+export interface Family<Spec extends object = object, Id extends string = string> extends Omit<FamilyDefinition<Spec>, 'build' | 'variants' | 'spec'> {
   readonly variants: Readonly<Record<Id, Spec & VariantRow>>;
   /**
    * Builds a variant, or a spec of the same form, as a tf.LayersModel that outputs logits.
@@ -91,18 +93,26 @@ const buildEntries = {
   classes: option.optional(positive),
   inputShape: option.optional(option.imageShape()),
   includeTop: option.withDefault(option.boolean(), true),
-  features: option.optional(option.listOf(option.text(), 'a list of feature names')),
+  features: option.optional(option.list(option.text())),
   initialWeights: option.withDefault(option.oneOf(['random', 'zeros']), 'random'),
   seed: option.withDefault(seedOption, 0),
   dropout: option.optional(option.number({ min: 0, below: 1 })),
   name: option.optional(option.text()),
 } as const;
 
+/** What a row of a table says beside its architecture. */
+const rowEntries = {
+  params: option.optional(positive),
+  macs: option.optional(positive),
+  input: option.optional(option.imageShape()),
+  classes: option.optional(positive),
+} as const;
+
 /** Makes a family out of its table and its one builder. */
-export function defineFamily<Spec extends object, const Variants extends Readonly<Record<string, Spec & VariantRow>>>(
-  definition: Omit<FamilyDefinition<Spec>, 'variants'> & { variants: Variants },
+export function defineFamily<Spec extends object, const Variants extends Readonly<Record<string, Spec & VariantRow>>, const Entries extends OptionEntries>(
+  definition: Omit<FamilyDefinition<Spec, OptionOutput<Entries>>, 'variants' | 'spec'> & { variants: Variants; spec: Entries },
 ): Family<Spec, Extract<keyof Variants, string>> {
-  const { id, variants } = definition;
+  const { id, variants, spec: specEntries, build: buildSpec, ...about } = definition;
   type Id = Extract<keyof Variants, string>;
 
   const build = (variant: Id | Spec, options: BuildOptions = {}): LayersModel => {
@@ -111,18 +121,46 @@ export function defineFamily<Spec extends object, const Variants extends Readonl
     const parsed = readOptions(label, buildEntries, options);
     const inputShape = parsed.inputShape ?? row.input ?? definition.input;
     const { seed, initialWeights, dropout } = parsed;
-    const x = input({ shape: [...inputShape], name: 'input' });
-    const built = (initialWeights === 'zeros' ? withLazyWeights : withWeights)(() => definition.build(x, row, {
-      classes: parsed.classes ?? row.classes ?? definition.classes,
-      inputShape,
-      includeTop: parsed.includeTop && parsed.features === undefined,
-      dropout: (paper) => dropout ?? paper,
-      weights: (initializer) => ({ kernelInitializer: initialWeights === 'zeros' ? 'zeros' : initializer, seed }),
-    }));
-    const outputs = parsed.features === undefined ? built.output : parsed.features.map((name) => feature(label, built, name));
-    return model({ inputs: x, outputs, name: parsed.name ?? label });
+    const spec = readOptions(label, { ...specEntries, ...rowEntries }, row) as unknown as OptionOutput<Entries>;
+    const wanted = distinct(label, parsed.features);
+    return keepingOnlyItsWeights(() => {
+      const x = input({ shape: [...inputShape], name: 'input' });
+      const built = (initialWeights === 'zeros' ? withLazyWeights : withWeights)(() => buildSpec(x, spec, {
+        classes: parsed.classes ?? row.classes ?? definition.classes,
+        inputShape,
+        includeTop: parsed.includeTop && parsed.features === undefined,
+        dropout: (paper) => dropout ?? paper,
+        weights: (initializer) => ({ kernelInitializer: initialWeights === 'zeros' ? 'zeros' : initializer, seed }),
+      }));
+      const outputs = wanted === undefined ? built.output : wanted.map((name) => feature(label, built, name));
+      return model({ inputs: x, outputs, name: parsed.name ?? label });
+    });
   };
-  return { ...definition, build };
+  return { ...about, id, variants, build } as Family<Spec, Id>;
+}
+
+/** Feature names, none twice: tf.layers refuses the same output twice. */
+function distinct(label: string, names: readonly string[] | undefined): readonly string[] | undefined {
+  const twice = names?.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new OptionError(label, 'features', names, `a list of different names (${twice} is there twice)`);
+  return names;
+}
+
+/**
+ * Runs a build and frees the weights that the model does not hold: of layers behind the last feature tap, and all of
+ * them when the build is refused half-way.
+ */
+function keepingOnlyItsWeights(build: () => LayersModel): LayersModel {
+  const variables = engine().registeredVariables;
+  const before = new Set(Object.keys(variables));
+  let kept = new Set<string>();
+  try {
+    const built = build();
+    kept = new Set(built.weights.map((weight) => (weight.read() as Variable).name));
+    return built;
+  } finally {
+    for (const [name, variable] of Object.entries(variables)) if (!before.has(name) && !kept.has(name)) variable.dispose();
+  }
 }
 
 const withWeights = <T>(build: () => T): T => build();

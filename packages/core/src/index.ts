@@ -1,5 +1,6 @@
 export { activate, activation, ACTIVATIONS, ActivationLayer, type ActivationKind, type ActivationOptions } from './activation.js';
 export { batchNorm, BatchNormLayer, batchNormalize, batchNormalizeTraining, type BatchNormOptions } from './batch-norm.js';
+export { blockEntries, layersUnder, type BlockOptions } from './block.js';
 export {
   channelShuffle, ChannelShuffleLayer, padChannels, PadChannelsLayer, shuffleChannels, sliceChannels, SliceChannelsLayer,
   type ChannelShuffleOptions, type PadChannelsOptions, type SliceChannelsOptions,
@@ -9,8 +10,8 @@ export { convolve2d, depthwiseConvolve2d, type ConvolveAttributes, type Depthwis
 export { dense, DenseLayer, multiplyMatrices, type DenseOptions } from './dense.js';
 export { depthwiseConv2d, DepthwiseConv2dLayer, type DepthwiseConv2dOptions } from './depthwise-conv2d.js';
 export { defineFamily, type BuildContext, type BuildOptions, type Built, type Family, type FamilyDefinition, type ImageShape, type Paper, type VariantRow } from './family.js';
-export { INITIALIZERS, type InitializerName } from './initialization.js';
-export type { Layer, LayerOptions } from './layer.js';
+export { INITIALIZERS, seedOption, type InitializerName } from './initialization.js';
+export { layerLabel, type Layer, type LayerOptions } from './layer.js';
 export { localResponseNorm, LocalResponseNormLayer, localResponseNormalize, type LocalResponseNormOptions } from './local-response-norm.js';
 export { isLowerable, type Lowerable, type Lowering, type OpAttributes, type OpKind, type Value, type ValueShape, type WindowAttributes } from './lowering.js';
 export { add, concatenate, dropout, flatten, type DropoutOptions } from './merge.js';

@@ -42,8 +42,16 @@ export const option = {
     const integer = v.pipe(v.number(), v.integer(), v.minValue(1));
     return described(v.strictTuple([integer, integer, integer]), '3 positive integers (H, W, C)');
   },
-  listOf: <S extends v.GenericSchema>(item: S, phrase: string) => described(v.array(item), phrase),
-  custom: <T>(check: (value: unknown) => boolean, phrase: string) => described(v.custom<T>(check), phrase),
+  /** An odd integer >= 1, as kernel sizes are whose padding keeps the image's size. */
+  odd: () => described(v.pipe(v.number(), v.integer(), v.minValue(1), v.check((n) => n % 2 === 1)), 'an odd integer >= 1'),
+  /** Counts by name, `{ 192: 418121728 }`. */
+  counts: () => described(v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0))), 'an object of integers >= 0'),
+  /** A list of at least `minimum` items. */
+  list: <S extends v.GenericSchema>(item: S, minimum = 1) =>
+    described(v.pipe(v.array(item), v.minLength(minimum)), `a list${minimum > 0 ? ` of at least ${minimum}` : ''}, each ${phraseOf(item)}`),
+  /** An object with just these entries. */
+  object: <const Entries extends OptionEntries>(entries: Entries) =>
+    described(v.strictObject(entries), `{ ${Object.entries(entries).map(([key, schema]) => `${key}: ${phraseOf(schema)}`).join(', ')} }`),
   optional: <S extends v.GenericSchema>(schema: S) => v.optional(schema),
   withDefault: <S extends v.GenericSchema, const D extends v.InferInput<S>>(schema: S, value: D) => v.optional(schema, () => value as v.InferInput<S>),
 };

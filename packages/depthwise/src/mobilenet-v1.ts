@@ -7,12 +7,12 @@
  * Keras pads bottom and right only and has 1e-3. Dropout is off unless asked for.
  */
 import {
-  batchNorm, conv2d, defineFamily, dense, depthwiseConv2d, dropout, globalAveragePool, readOptions,
-  type BuildContext, type Built, type VariantRow,
+  batchNorm, conv2d, defineFamily, dense, depthwiseConv2d, dropout, globalAveragePool, layerLabel, layersUnder, option, readOptions,
+  type BuildContext, type Built, type OptionOutput, type VariantRow,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { blockEntries, type DepthwiseBlockOptions } from './block-options.js';
-import { specEntries, stagesEntry, type Stem } from './spec-options.js';
+import { depthwiseEntries, type DepthwiseBlockOptions } from './block-options.js';
+import { specEntries, stageEntries, type Stem } from './spec-options.js';
 
 /** Blocks on one resolution; the first of them has the stride. */
 export interface MobileNetV1Stage {
@@ -68,17 +68,17 @@ export type DepthwiseSeparableOptions = DepthwiseBlockOptions;
  * @throws OptionError for impossible options.
  */
 export function depthwiseSeparable(x: SymbolicTensor, options: DepthwiseSeparableOptions): SymbolicTensor {
-  const { filters, name, stride, kernelSize, activation, ...weights } = readOptions('depthwiseSeparable', blockEntries, options);
-  let y = depthwiseConv2d(x, { kernelSize, strides: stride, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: `${name}.conv_dw` });
-  y = batchNorm(y, { activation, name: `${name}.bn1` });
-  y = conv2d(y, { filters, kernelSize: 1, useBias: false, ...weights, name: `${name}.conv_pw` });
-  return batchNorm(y, { activation, name: `${name}.bn2` });
+  const { filters, name, stride, kernelSize, activation, ...weights } = readOptions(layerLabel('depthwiseSeparable', options?.name), depthwiseEntries, options);
+  const at = layersUnder(name);
+  let y = depthwiseConv2d(x, { kernelSize, strides: stride, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: at('conv_dw') });
+  y = batchNorm(y, { activation, name: at('bn1') });
+  y = conv2d(y, { filters, kernelSize: 1, useBias: false, ...weights, name: at('conv_pw') });
+  return batchNorm(y, { activation, name: at('bn2') });
 }
 
-const mobileNetV1Entries = { ...specEntries, stages: stagesEntry<MobileNetV1Stage>('plain') } as const;
+const mobileNetV1Spec = { ...specEntries, stages: option.list(option.object(stageEntries)) } as const;
 
-function build(input: SymbolicTensor, spec: MobileNetV1Spec, context: BuildContext): Built {
-  const { width, stem, stages } = readOptions('mobilenet-v1', mobileNetV1Entries, spec);
+function build(input: SymbolicTensor, { width, stem, stages }: OptionOutput<typeof mobileNetV1Spec>, context: BuildContext): Built {
   const weights = context.weights('heNormal');
   const channels = (filters: number) => Math.trunc(filters * width);
   const features: Record<string, SymbolicTensor> = {};
@@ -113,5 +113,6 @@ export const mobilenetV1 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: MOBILENETS_V1,
+  spec: mobileNetV1Spec,
   build,
 });

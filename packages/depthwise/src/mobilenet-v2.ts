@@ -5,12 +5,12 @@
  * code; the last convolution never shrinks below 1280.
  */
 import {
-  add, batchNorm, conv2d, defineFamily, dense, depthwiseConv2d, dropout, globalAveragePool, option, readOptions,
-  type BuildContext, type Built, type VariantRow,
+  add, batchNorm, conv2d, defineFamily, dense, depthwiseConv2d, dropout, globalAveragePool, layerLabel, layersUnder, option, readOptions,
+  type BuildContext, type Built, type OptionOutput, type VariantRow,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { blockEntries, type DepthwiseBlockOptions } from './block-options.js';
-import { specEntries, stagesEntry, type Stem } from './spec-options.js';
+import { depthwiseEntries, type DepthwiseBlockOptions } from './block-options.js';
+import { specEntries, stageEntries, type Stem } from './spec-options.js';
 
 /** A row of table 2: n blocks of expansion t and c channels, the first of them with stride s. */
 export interface MobileNetV2Stage {
@@ -85,21 +85,22 @@ export interface InvertedResidualOptions extends DepthwiseBlockOptions {
  * @throws OptionError for impossible options.
  */
 export function invertedResidual(x: SymbolicTensor, options: InvertedResidualOptions): SymbolicTensor {
-  const entries = { ...blockEntries, expansion: option.number({ above: 0 }) };
-  const { filters, name, expansion, stride, kernelSize, activation, ...weights } = readOptions('invertedResidual', entries, options);
+  const entries = { ...depthwiseEntries, expansion: option.number({ above: 0 }) };
+  const { filters, name, expansion, stride, kernelSize, activation, ...weights } = readOptions(layerLabel('invertedResidual', options?.name), entries, options);
+  const at = layersUnder(name);
   const channels = x.shape[3] ?? 0;
   // torchvision numbers the modules of a block: expansion (if any), depthwise, projection, its batch norm.
   const depthwise = expansion === 1 ? 0 : 1;
   let y = x;
   if (expansion !== 1) {
-    y = conv2d(y, { filters: Math.round(channels * expansion), kernelSize: 1, useBias: false, ...weights, name: `${name}.conv.0.0` });
-    y = batchNorm(y, { activation, name: `${name}.conv.0.1` });
+    y = conv2d(y, { filters: Math.round(channels * expansion), kernelSize: 1, useBias: false, ...weights, name: at('conv.0.0') });
+    y = batchNorm(y, { activation, name: at('conv.0.1') });
   }
-  y = depthwiseConv2d(y, { kernelSize, strides: stride, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: `${name}.conv.${depthwise}.0` });
-  y = batchNorm(y, { activation, name: `${name}.conv.${depthwise}.1` });
-  y = conv2d(y, { filters, kernelSize: 1, useBias: false, ...weights, name: `${name}.conv.${depthwise + 1}` });
-  y = batchNorm(y, { name: `${name}.conv.${depthwise + 2}` });
-  return stride === 1 && channels === filters ? add([x, y], { name: `${name}.add` }) : y;
+  y = depthwiseConv2d(y, { kernelSize, strides: stride, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: at(`conv.${depthwise}.0`) });
+  y = batchNorm(y, { activation, name: at(`conv.${depthwise}.1`) });
+  y = conv2d(y, { filters, kernelSize: 1, useBias: false, ...weights, name: at(`conv.${depthwise + 1}`) });
+  y = batchNorm(y, { name: at(`conv.${depthwise + 2}`) });
+  return stride === 1 && channels === filters ? add([x, y], { name: at('add') }) : y;
 }
 
 /** The multiple of `divisor` nearest to `value`, but not below 90 % of it (the released code's make_divisible). */
@@ -108,16 +109,16 @@ function makeDivisible(value: number, divisor: number): number {
   return rounded < 0.9 * value ? rounded + divisor : rounded;
 }
 
-const mobileNetV2Entries = {
+const mobileNetV2Spec = {
   ...specEntries,
-  stages: stagesEntry<MobileNetV2Stage>('expansion'),
+  stages: option.list(option.object({ ...stageEntries, expansion: option.number({ above: 0 }) })),
   head: option.integer(1),
   divisor: option.withDefault(option.integer(1), 8),
   classifierBias: option.withDefault(option.boolean(), true),
 } as const;
 
-function build(input: SymbolicTensor, spec: MobileNetV2Spec, context: BuildContext): Built {
-  const { width, stem, stages, head, divisor, classifierBias } = readOptions('mobilenet-v2', mobileNetV2Entries, spec);
+function build(input: SymbolicTensor, spec: OptionOutput<typeof mobileNetV2Spec>, context: BuildContext): Built {
+  const { width, stem, stages, head, divisor, classifierBias } = spec;
   const weights = context.weights('heNormalFanOut');
   const features: Record<string, SymbolicTensor> = {};
 
@@ -153,5 +154,6 @@ export const mobilenetV2 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: MOBILENETS_V2,
+  spec: mobileNetV2Spec,
   build,
 });

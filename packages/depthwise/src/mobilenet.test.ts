@@ -129,7 +129,7 @@ describe('refuses by name', () => {
     ['a width that does not exist', () => mobilenetV1.build('mobilenet_v1_x05' as 'mobilenet_v1'), /mobilenet-v1: variant must be one of .*Did you mean mobilenet_v1_x0_5\?/],
     ['a spec that is empty', () => mobilenetV1.build({} as never), /mobilenet-v1: width must be a finite number > 0, got nothing/],
     ['a spec with a misspelt field', () => mobilenetV2.build({ ...MOBILENETS_V2.mobilenet_v2, divisr: 8 } as never), /unknown option divisr, did you mean divisor\?/],
-    ['a stage without filters', () => mobilenetV2.build({ ...MOBILENETS_V2.mobilenet_v2, stages: [{ expansion: 6, blocks: 1, stride: 1 }] } as never), /stages must be a list of stages/],
+    ['a stage without filters', () => mobilenetV2.build({ ...MOBILENETS_V2.mobilenet_v2, stages: [{ expansion: 6, blocks: 1, stride: 1 }] } as never), /stages must be a list of at least 1, each \{ filters: an integer >= 1/],
     ['a flat input shape', () => mobilenetV1.build('mobilenet_v1', { inputShape: [8, 8] as never }), /inputShape must be 3 positive integers/],
     ['an empty input', () => mobilenetV2.build('mobilenet_v2', { inputShape: [0, 8, 3] }), /inputShape must be 3 positive integers/],
     ['an input as text', () => mobilenetV2.build('mobilenet_v2', { inputShape: '8x8x3' as never }), /inputShape must be 3 positive integers.*"8x8x3" \(string\)/],

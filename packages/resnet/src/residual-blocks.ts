@@ -1,5 +1,7 @@
 /** The two residual blocks (He et al. 2016, figures 2 and 5) and their shortcuts (section 4.1). */
-import { activation, add, avgPool, batchNorm, conv2d, INITIALIZERS, option, OptionError, padChannels, readOptions, type Conv2dOptions, type InitializerName } from '@convkit/core';
+import {
+  activation, add, avgPool, batchNorm, blockEntries, conv2d, layerLabel, layersUnder, option, OptionError, padChannels, readOptions, type BlockOptions, type Conv2dOptions,
+} from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 
 export const SHORTCUTS = ['padded', 'projection', 'projectionAlways'] as const;
@@ -19,7 +21,7 @@ const NAMES = {
   pytorchcv: { conv: (i: number) => `body.conv${i}.conv`, norm: (i: number) => `body.conv${i}.bn`, projection: ['identity_conv.conv', 'identity_conv.bn'], output: 'activ' },
 } as const;
 
-export interface BasicBlockOptions {
+export interface BasicBlockOptions extends BlockOptions {
   /** Width of the convolutions. */
   filters: number;
   /** Default 1. */
@@ -30,12 +32,6 @@ export interface BasicBlockOptions {
   zeroGamma?: boolean;
   /** Whose module paths the layers have below `name`. Default 'torchvision'. */
   naming?: keyof typeof NAMES;
-  /** Module path of the block, `layer1.0`. Default: the layers have tf.layers' own names. */
-  name?: string;
-  /** Default 'heNormalFanOut'. */
-  kernelInitializer?: InitializerName;
-  /** Mixed with the kernels' names. Default 0. */
-  seed?: number;
 }
 
 export interface BottleneckOptions extends BasicBlockOptions {
@@ -43,25 +39,23 @@ export interface BottleneckOptions extends BasicBlockOptions {
   strideOn?: StrideOn;
 }
 
-const blockEntries = {
+const basicEntries = {
+  ...blockEntries('heNormalFanOut'),
   filters: option.integer(1),
   stride: option.withDefault(option.integer(1), 1),
   shortcut: option.withDefault(option.oneOf(SHORTCUTS), 'projection'),
   zeroGamma: option.withDefault(option.boolean(), false),
   naming: option.withDefault(option.oneOf(['torchvision', 'pytorchcv']), 'torchvision'),
-  name: option.optional(option.text()),
-  kernelInitializer: option.withDefault(option.oneOf(INITIALIZERS), 'heNormalFanOut'),
-  seed: option.withDefault(option.integer(0, 0xffffffff), 0),
 } as const;
-const bottleneckEntries = { ...blockEntries, strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle') } as const;
+const bottleneckEntries = { ...basicEntries, strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle') } as const;
 
 type ConvNormOptions = Pick<Conv2dOptions, 'filters' | 'kernelSize' | 'strides'> & { relu?: boolean; gammaInitializer?: 'ones' | 'zeros' };
 
 /** The parts both blocks are made of, with the block's names and initial weights bound. */
-function blockParts(where: string, block: ReturnType<typeof readOptions<typeof blockEntries>>) {
+function blockParts(where: string, block: ReturnType<typeof readOptions<typeof basicEntries>>) {
   const { name, stride, shortcut, kernelInitializer, seed } = block;
   const names = NAMES[block.naming];
-  const at = (part: string) => (name === undefined ? undefined : `${name}.${part}`);
+  const at = layersUnder(name);
 
   const named = (x: SymbolicTensor, conv: string, norm: string, { relu = false, gammaInitializer, ...window }: ConvNormOptions) => {
     const y = conv2d(x, { ...window, padding: window.kernelSize === 3 ? 1 : 0, useBias: false, name: at(conv), kernelInitializer, seed });
@@ -87,15 +81,13 @@ function blockParts(where: string, block: ReturnType<typeof readOptions<typeof b
   return { convNorm, output, last: { gammaInitializer: block.zeroGamma ? 'zeros' : 'ones' } as const };
 }
 
-const label = (kind: string, options: BasicBlockOptions | undefined) => (options?.name ? `${kind} "${options.name}"` : kind);
-
 /**
  * relu(x + F(x)), F = 3x3/stride, BN, ReLU, 3x3, BN. [N, H, W, C] -> [N, ceil(H / stride), ceil(W / stride), filters].
  * @throws OptionError for unknown and impossible options, and for a padded shortcut to fewer channels.
  */
 export function basicBlock(x: SymbolicTensor, options: BasicBlockOptions): SymbolicTensor {
-  const where = label('basicBlock', options);
-  const block = readOptions(where, blockEntries, options);
+  const where = layerLabel('basicBlock', options?.name);
+  const block = readOptions(where, basicEntries, options);
   const { convNorm, output, last } = blockParts(where, block);
   const y = convNorm(x, 1, { filters: block.filters, kernelSize: 3, strides: block.stride, relu: true });
   return output(x, convNorm(y, 2, { filters: block.filters, kernelSize: 3, ...last }));
@@ -107,7 +99,7 @@ export function basicBlock(x: SymbolicTensor, options: BasicBlockOptions): Symbo
  * @throws OptionError for unknown and impossible options, and for a padded shortcut to fewer channels.
  */
 export function bottleneck(x: SymbolicTensor, options: BottleneckOptions): SymbolicTensor {
-  const where = label('bottleneck', options);
+  const where = layerLabel('bottleneck', options?.name);
   const { strideOn, ...block } = readOptions(where, bottleneckEntries, options);
   const { filters, stride } = block;
   const { convNorm, output, last } = blockParts(where, block);

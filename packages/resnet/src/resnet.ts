@@ -6,7 +6,7 @@
  * Layer names are torchvision's for the ImageNet form (`layer1.0.conv1`) and pytorchcv's for the CIFAR form, which
  * torchvision lacks (`features.stage1.unit1.body.conv1.conv`).
  */
-import { batchNorm, conv2d, defineFamily, dense, dropout, globalAveragePool, maxPool, option, readOptions, type BuildContext, type Built, type VariantRow } from '@convkit/core';
+import { batchNorm, conv2d, defineFamily, dense, dropout, globalAveragePool, maxPool, option, type BuildContext, type Built, type OptionOutput, type VariantRow } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { basicBlock, bottleneck, SHORTCUTS, STRIDE_ON, type Shortcut, type StrideOn } from './residual-blocks.js';
 
@@ -51,18 +51,14 @@ export const RESNETS = {
   resnet_tiny: { stem: 'imagenet', block: 'basic', depths: [1, 1, 1], width: 16, input: [28, 28, 1], classes: 10 },
 } as const satisfies Record<string, ResNetSpec & VariantRow>;
 
-const isDepths = (value: unknown) => Array.isArray(value) && value.length > 0 && value.every((depth) => Number.isSafeInteger(depth) && depth >= 1);
-const count = option.optional(option.integer(1));
-const specEntries = {
+const resnetSpec = {
   stem: option.oneOf(['imagenet', 'cifar']),
   block: option.oneOf(['basic', 'bottleneck']),
-  depths: option.custom<readonly number[]>(isDepths, 'a list of integers >= 1, one a stage'),
-  width: count,
+  depths: option.list(option.integer(1)),
+  width: option.optional(option.integer(1)),
   shortcut: option.withDefault(option.oneOf(SHORTCUTS), 'projection'),
   strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle'),
   zeroGamma: option.withDefault(option.boolean(), false),
-  // What a row of the table says beside its architecture.
-  params: count, macs: count, input: option.optional(option.imageShape()), classes: count,
 } as const;
 
 /** Module paths around the blocks in the two references; stages count from 1, units from 0. */
@@ -77,8 +73,8 @@ const NAMES = {
   },
 } as const;
 
-function build(x: SymbolicTensor, spec: ResNetSpec, context: BuildContext): Built {
-  const { stem, block, depths, width = stem === 'imagenet' ? 64 : 16, shortcut, strideOn, zeroGamma } = readOptions('resnet', specEntries, spec);
+function build(x: SymbolicTensor, spec: OptionOutput<typeof resnetSpec>, context: BuildContext): Built {
+  const { stem, block, depths, width = stem === 'imagenet' ? 64 : 16, shortcut, strideOn, zeroGamma } = spec;
   const names = NAMES[stem];
   const convolutions = context.weights('heNormalFanOut');
   const features: Record<string, SymbolicTensor> = {};
@@ -118,5 +114,6 @@ export const resnet = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: RESNETS,
+  spec: resnetSpec,
   build,
 });

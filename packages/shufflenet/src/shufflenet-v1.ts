@@ -9,10 +9,10 @@
  */
 import {
   activation, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, defineFamily, dense, depthwiseConv2d, dropout,
-  globalAveragePool, maxPool, option, OptionError, readOptions, type BuildContext, type Built, type VariantRow,
+  globalAveragePool, maxPool, layerLabel, layersUnder, option, OptionError, readOptions, type BuildContext, type Built, type OptionOutput, type VariantRow,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { blockEntries, type ShuffleBlockOptions } from './block-options.js';
+import { shuffleEntries, type ShuffleBlockOptions } from './block-options.js';
 import { specEntries, type ShuffleStage, type ShuffleStem } from './spec-options.js';
 
 export interface ShuffleNetV1Spec {
@@ -77,9 +77,10 @@ export interface ShuffleUnitOptions extends ShuffleBlockOptions {
  * @throws OptionError for impossible options and for channels that groups does not divide.
  */
 export function shuffleUnit(x: SymbolicTensor, options: ShuffleUnitOptions): SymbolicTensor {
-  const entries = { ...blockEntries, groups: option.integer(1), compressGroups: option.optional(option.integer(1)) };
-  const { filters, name, stride, groups, compressGroups = groups, ...weights } = readOptions('shuffleUnit', entries, options);
-  const where = `shuffleUnit "${name}"`;
+  const where = layerLabel('shuffleUnit', options?.name);
+  const entries = { ...shuffleEntries, groups: option.integer(1), compressGroups: option.optional(option.integer(1)) };
+  const { filters, name, stride, groups, compressGroups = groups, ...weights } = readOptions(where, entries, options);
+  const at = layersUnder(name);
   const channels = x.shape[3] ?? 0;
   const [bottleneck, branch] = [Math.floor(filters / 4), stride === 1 ? filters : filters - channels];
   if (stride === 1 && channels !== filters) throw new OptionError(where, 'filters', filters, `the ${channels} input channels at stride 1, where the input is added`);
@@ -87,23 +88,23 @@ export function shuffleUnit(x: SymbolicTensor, options: ShuffleUnitOptions): Sym
   if (bottleneck % groups !== 0) throw new OptionError(where, 'groups', groups, `a divisor of the ${bottleneck} channels inside (filters ${filters} / 4)`);
   if (branch % groups !== 0) throw new OptionError(where, 'groups', groups, `a divisor of the ${branch} channels beside the input (filters ${filters} - ${channels})`);
 
-  let y = conv2d(x, { filters: bottleneck, kernelSize: 1, groups: compressGroups, useBias: false, ...weights, name: `${name}.compress_conv1` });
-  y = batchNorm(y, { activation: 'relu', name: `${name}.compress_bn1` });
-  if (groups > 1) y = channelShuffle(y, { groups, name: `${name}.c_shuffle` });
-  y = depthwiseConv2d(y, { kernelSize: 3, strides: stride, padding: 1, useBias: false, ...weights, name: `${name}.dw_conv2` });
-  y = batchNorm(y, { name: `${name}.dw_bn2` });
-  y = conv2d(y, { filters: branch, kernelSize: 1, groups, useBias: false, ...weights, name: `${name}.expand_conv3` });
-  y = batchNorm(y, { name: `${name}.expand_bn3` });
+  let y = conv2d(x, { filters: bottleneck, kernelSize: 1, groups: compressGroups, useBias: false, ...weights, name: at('compress_conv1') });
+  y = batchNorm(y, { activation: 'relu', name: at('compress_bn1') });
+  if (groups > 1) y = channelShuffle(y, { groups, name: at('c_shuffle') });
+  y = depthwiseConv2d(y, { kernelSize: 3, strides: stride, padding: 1, useBias: false, ...weights, name: at('dw_conv2') });
+  y = batchNorm(y, { name: at('dw_bn2') });
+  y = conv2d(y, { filters: branch, kernelSize: 1, groups, useBias: false, ...weights, name: at('expand_conv3') });
+  y = batchNorm(y, { name: at('expand_bn3') });
   y = stride === 1
-    ? add([y, x], { name: `${name}.add` })
-    : concatenate([y, avgPool(x, { poolSize: 3, strides: stride, padding: 1, name: `${name}.avgpool` })], { name: `${name}.concat` });
-  return activation(y, { kind: 'relu', name: `${name}.activ` });
+    ? add([y, x], { name: at('add') })
+    : concatenate([y, avgPool(x, { poolSize: 3, strides: stride, padding: 1, name: at('avgpool') })], { name: at('concat') });
+  return activation(y, { kind: 'relu', name: at('activ') });
 }
 
-const shuffleNetV1Entries = { ...specEntries, groups: option.integer(1) } as const;
+const shuffleNetV1Spec = { ...specEntries, groups: option.integer(1) } as const;
 
-function build(input: SymbolicTensor, spec: ShuffleNetV1Spec, context: BuildContext): Built {
-  const { groups, stem, stages, classifierBias } = readOptions('shufflenet-v1', shuffleNetV1Entries, spec);
+function build(input: SymbolicTensor, spec: OptionOutput<typeof shuffleNetV1Spec>, context: BuildContext): Built {
+  const { groups, stem, stages, classifierBias } = spec;
   const weights = context.weights('heUniform');
   const features: Record<string, SymbolicTensor> = {};
 
@@ -140,5 +141,6 @@ export const shufflenetV1 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: SHUFFLENETS_V1,
+  spec: shuffleNetV1Spec,
   build,
 });

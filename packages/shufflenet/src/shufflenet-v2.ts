@@ -9,10 +9,10 @@
  */
 import {
   batchNorm, channelShuffle, concatenate, conv2d, defineFamily, dense, depthwiseConv2d, dropout, globalAveragePool, maxPool,
-  option, OptionError, readOptions, sliceChannels, type BuildContext, type Built, type VariantRow,
+  layerLabel, layersUnder, option, OptionError, readOptions, sliceChannels, type BuildContext, type Built, type OptionOutput, type VariantRow,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { blockEntries, type ShuffleBlockOptions } from './block-options.js';
+import { shuffleEntries, type ShuffleBlockOptions } from './block-options.js';
 import { specEntries, type ShuffleStage, type ShuffleStem } from './spec-options.js';
 
 /** Channels of the projection branch of a unit with stride: half of the output, or as many as the input has. */
@@ -69,9 +69,10 @@ export interface ShuffleUnitV2Options extends ShuffleBlockOptions {
  * @throws OptionError for impossible options, odd filters, and filters that do not fit the input's channels.
  */
 export function shuffleUnitV2(x: SymbolicTensor, options: ShuffleUnitV2Options): SymbolicTensor {
-  const entries = { ...blockEntries, projection: projectionEntry };
-  const { filters, name, stride, projection, ...weights } = readOptions('shuffleUnitV2', entries, options);
-  const where = `shuffleUnitV2 "${name}"`;
+  const where = layerLabel('shuffleUnitV2', options?.name);
+  const entries = { ...shuffleEntries, projection: projectionEntry };
+  const { filters, name, stride, projection, ...weights } = readOptions(where, entries, options);
+  const at = layersUnder(name);
   const channels = x.shape[3] ?? 0;
   const half = filters / 2;
   const kept = stride === 1 || projection === 'half' ? half : channels;
@@ -80,31 +81,31 @@ export function shuffleUnitV2(x: SymbolicTensor, options: ShuffleUnitV2Options):
   if (kept >= filters) throw new OptionError(where, 'filters', filters, `more than the ${channels} input channels, which the projection keeps`);
 
   const pointwise = (input: SymbolicTensor, channels: number, index: number, branch: string) => {
-    const y = conv2d(input, { filters: channels, kernelSize: 1, useBias: false, ...weights, name: `${name}.${branch}.${index}` });
-    return batchNorm(y, { activation: 'relu', name: `${name}.${branch}.${index + 1}` });
+    const y = conv2d(input, { filters: channels, kernelSize: 1, useBias: false, ...weights, name: at(`${branch}.${index}`) });
+    return batchNorm(y, { activation: 'relu', name: at(`${branch}.${index + 1}`) });
   };
   const depthwise = (input: SymbolicTensor, index: number, branch: string) => {
-    const y = depthwiseConv2d(input, { kernelSize: 3, strides: stride, padding: 1, useBias: false, ...weights, name: `${name}.${branch}.${index}` });
-    return batchNorm(y, { name: `${name}.${branch}.${index + 1}` });
+    const y = depthwiseConv2d(input, { kernelSize: 3, strides: stride, padding: 1, useBias: false, ...weights, name: at(`${branch}.${index}`) });
+    return batchNorm(y, { name: at(`${branch}.${index + 1}`) });
   };
   const first = stride === 1
-    ? sliceChannels(x, { start: 0, size: half, name: `${name}.chunk1` })
+    ? sliceChannels(x, { start: 0, size: half, name: at('chunk1') })
     : pointwise(depthwise(x, 0, 'branch1'), kept, 2, 'branch1');
-  let second = stride === 1 ? sliceChannels(x, { start: half, size: half, name: `${name}.chunk2` }) : x;
+  let second = stride === 1 ? sliceChannels(x, { start: half, size: half, name: at('chunk2') }) : x;
   second = pointwise(second, half, 0, 'branch2');
   second = pointwise(depthwise(second, 3, 'branch2'), filters - kept, 5, 'branch2');
-  return channelShuffle(concatenate([first, second], { name: `${name}.concat` }), { groups: 2, name: `${name}.shuffle` });
+  return channelShuffle(concatenate([first, second], { name: at('concat') }), { groups: 2, name: at('shuffle') });
 }
 
-const shuffleNetV2Entries = {
+const shuffleNetV2Spec = {
   ...specEntries,
   head: option.integer(1),
   projection: projectionEntry,
   dropout: option.withDefault(option.number({ min: 0, below: 1 }), 0),
 } as const;
 
-function build(input: SymbolicTensor, spec: ShuffleNetV2Spec, context: BuildContext): Built {
-  const { stem, stages, head, projection, classifierBias, dropout: paperRate } = readOptions('shufflenet-v2', shuffleNetV2Entries, spec);
+function build(input: SymbolicTensor, spec: OptionOutput<typeof shuffleNetV2Spec>, context: BuildContext): Built {
+  const { stem, stages, head, projection, classifierBias, dropout: paperRate } = spec;
   const weights = context.weights('torchUniform');
   const features: Record<string, SymbolicTensor> = {};
 
@@ -142,5 +143,6 @@ export const shufflenetV2 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: SHUFFLENETS_V2,
+  spec: shuffleNetV2Spec,
   build,
 });

@@ -8,11 +8,11 @@
  * logits as output.
  */
 import {
-  adaptiveAvgPool, defineFamily, dense, dropout, flatten, localResponseNorm as crossChannelNorm, maxPool, option, readOptions,
-  type BuildContext, type Built, type VariantRow,
+  adaptiveAvgPool, defineFamily, dense, dropout, flatten, localResponseNorm as crossChannelNorm, maxPool, option,
+  type BuildContext, type Built, type OptionOutput, type VariantRow,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { convUnit, isOdd } from './conv-unit.js';
+import { convUnit } from './conv-unit.js';
 
 /** Convolutions of one width, then a max pool 2/2. */
 export interface VggStage {
@@ -57,7 +57,7 @@ const E: readonly VggStage[] = [
   { filters: 64, kernels: [3, 3] }, { filters: 128, kernels: [3, 3] },
   { filters: 256, kernels: [3, 3, 3, 3] }, { filters: 512, kernels: [3, 3, 3, 3] }, { filters: 512, kernels: [3, 3, 3, 3] },
 ];
-const HEAD: VggHead = { pool: 7, widths: [4096, 4096], dropout: 0.5 };
+const HEAD = { pool: 7, widths: [4096, 4096], dropout: 0.5 };
 // The layer divides alpha by size, AlexNet's formula does not: 5e-4 is the paper's 1e-4.
 const ALEXNET_NORM = { size: 5, alpha: 5e-4, beta: 0.75, k: 2 } as const;
 
@@ -81,31 +81,18 @@ export const VGGS = {
   },
 } as const satisfies Record<string, VggSpec & VariantRow>;
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
-const isStage = (value: unknown) => {
-  const { filters, kernels, ...rest } = Object(value) as Record<keyof VggStage, unknown>;
-  return Object.keys(rest).length === 0 && isCount(filters) && Array.isArray(kernels) && kernels.length > 0 && kernels.every(isOdd);
-};
-const isHead = (value: unknown) => {
-  const { pool, widths, dropout: rate, ...rest } = Object(value) as Record<keyof VggHead, unknown>;
-  return Object.keys(rest).length === 0 && isCount(pool) && Array.isArray(widths) && widths.every(isCount) && typeof rate === 'number' && rate >= 0 && rate < 1;
-};
 const flag = (value: boolean) => option.withDefault(option.boolean(), value);
+const count = option.integer(1);
 
-const count = option.optional(option.integer(1));
-const specEntries = {
-  stages: option.custom<readonly VggStage[]>((value) => Array.isArray(value) && value.length > 0 && value.every(isStage),
-    'a list of stages { filters, kernels }, filters an integer >= 1 and kernels a list of odd integers'),
+const vggSpec = {
+  stages: option.list(option.object({ filters: count, kernels: option.list(option.odd()) })),
   batchNorm: flag(false),
   convBias: flag(true),
   localResponseNorm: flag(false),
-  head: option.withDefault(option.custom<VggHead>(isHead, '{ pool, widths, dropout }, pool and widths integers >= 1, dropout in [0, 1)'), HEAD),
-  // What a row of the table says beside its architecture.
-  params: count, macs: count, input: option.optional(option.imageShape()), classes: count,
+  head: option.withDefault(option.object({ pool: count, widths: option.list(count, 0), dropout: option.number({ min: 0, below: 1 }) }), HEAD),
 } as const;
 
-function build(x: SymbolicTensor, spec: VggSpec, context: BuildContext): Built {
-  const { stages, batchNorm, convBias, localResponseNorm, head } = readOptions('vgg', specEntries, spec);
+function build(x: SymbolicTensor, { stages, batchNorm, convBias, localResponseNorm, head }: OptionOutput<typeof vggSpec>, context: BuildContext): Built {
   const features: Record<string, SymbolicTensor> = {};
   let y = x;
   let index = 0;
@@ -141,5 +128,6 @@ export const vgg = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: VGGS,
+  spec: vggSpec,
   build,
 });

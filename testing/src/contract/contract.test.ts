@@ -77,7 +77,7 @@ describe.each(Object.entries(TOLERANCES))('the contract of every block and layer
 const OTHERS = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'convolve2d', 'depthwiseConvolve2d', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
-  'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError',
+  'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
 ]);
 
 test('every exported block has a row, and every exported layer class is behind one', () => {
