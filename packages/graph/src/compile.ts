@@ -5,7 +5,7 @@ import { deriveValue } from './derived.js';
 import { inputsOf, isOp, type Graph, type GraphNode, type OpNode } from './graph.js';
 import { opOf } from './ops/index.js';
 import { optimize } from './passes/index.js';
-import { trace } from './trace.js';
+import { graphOf } from './trace.js';
 
 export interface CompileOptions {
   /** [H, W, C] in place of what the model declares. */
@@ -84,6 +84,8 @@ export class CompiledModel {
   }
 
   private checkInputs(given: readonly tf.Tensor[]): void {
+    const wanted = this.graph.inputs.length;
+    if (given.length !== wanted) throw new Error(`compiled "${this.graph.name}": predict must get ${wanted} ${wanted === 1 ? 'tensor' : 'tensors'}, got ${given.length}`);
     this.graph.inputs.forEach(({ shape, origin }, i) => {
       const actual = given[i]?.shape;
       const fits = actual !== undefined && actual.length === shape.length && shape.every((n, axis) => n === null || n === actual[axis]);
@@ -126,6 +128,5 @@ function runner(node: OpNode): Step['run'] {
  * @throws TraceError for a layer that cannot be read as primitive ops.
  */
 export function compile(model: LayersModel | Graph, options: CompileOptions = {}): CompiledModel {
-  const graph = 'nodes' in model ? model : trace(model, options);
-  return new CompiledModel(optimize(graph));
+  return new CompiledModel(optimize(graphOf(model, options)));
 }

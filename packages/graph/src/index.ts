@@ -8,4 +8,4 @@ export { fuseActivation } from './passes/fuse-activation.js';
 export { INFERENCE_PASSES, optimize } from './passes/index.js';
 export { removeDeadCode } from './passes/remove-dead-code.js';
 export { rewrite, type Pass, type Visitor } from './passes/rewrite.js';
-export { trace, TraceError, type TraceOptions } from './trace.js';
+export { graphOf, trace, TraceError, type TraceOptions } from './trace.js';

@@ -54,6 +54,12 @@ export function known(shape: ValueShape | undefined, axis: number): number {
   return length;
 }
 
+/** The last axis of x, which must be as long as the weights say. @throws Error naming both. */
+export function expectChannels(x: ValueShape, wanted: number): void {
+  const found = known(x, -1);
+  if (found !== wanted) throw new Error(`the weights take ${wanted} input channels, the input [${x.join(', ')}] has ${found}`);
+}
+
 /** The shape of an op's n-th input. */
 export function inputShape(inputs: readonly ValueShape[], index: number): ValueShape {
   const shape = inputs[index];

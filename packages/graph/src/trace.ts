@@ -1,4 +1,4 @@
-import { isLowerable, OptionError, option, readOptions, type ImageShape, type Layer } from '@convkit/core';
+import { isLowerable, OptionError, option, readOptions, type ImageShape, type Layer, type Lowering, type Value } from '@convkit/core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { GraphBuilder } from './builder.js';
 import { reachable, type Graph, type GraphNode } from './graph.js';
@@ -24,9 +24,14 @@ type Values = Map<SymbolicTensor, GraphNode>;
  */
 export function trace(model: LayersModel, options: TraceOptions = {}): Graph {
   const { inputShape } = readOptions('trace', { inputShape: option.optional(option.imageShape()) }, options);
+  if (!isModel(model)) throw new OptionError('trace', 'model', model, 'a tf.LayersModel');
+  if (model.outputs.length === 0) throw new TraceError(`the model "${model.name}" is not built: give its first layer an inputShape`);
+  if (inputShape !== undefined && !model.inputs.some(isImage)) throw new OptionError(`trace of "${model.name}"`, 'inputShape', inputShape, 'left out, since the model takes no image [N, H, W, C]');
   const builder = new GraphBuilder();
   const inputs = model.inputs.map((tensor) => {
-    const shape = inputShape === undefined ? tensor.shape : [tensor.shape[0] ?? null, ...inputShape];
+    const shape = inputShape === undefined || !isImage(tensor) ? tensor.shape : [tensor.shape[0] ?? null, ...inputShape];
+    const channels = tensor.shape[3] ?? null;
+    if (channels !== null && channels !== shape[3]) throw new OptionError(`trace of "${model.name}"`, 'inputShape', inputShape, `[H, W, ${channels}], since the weights take ${channels} channels`);
     if (shape.slice(1).includes(null)) {
       throw new OptionError(`trace of "${model.name}"`, 'inputShape', inputShape, `given, since the model leaves its input [${tensor.shape.join(', ')}] open`);
     }
@@ -35,6 +40,20 @@ export function trace(model: LayersModel, options: TraceOptions = {}): Graph {
   const outputs = traceModel(model, inputs, builder, '');
   return { name: model.name, inputs, outputs, nodes: reachable(outputs, inputs) };
 }
+
+/** A graph as it is, a model traced. @throws OptionError for an inputShape with a graph, whose shapes are fixed. */
+export function graphOf(model: LayersModel | Graph, options: TraceOptions = {}): Graph {
+  if (!isGraph(model)) return trace(model, options);
+  const { inputShape } = readOptions('graph', { inputShape: option.optional(option.imageShape()) }, options);
+  if (inputShape !== undefined) throw new OptionError(`graph "${model.name}"`, 'inputShape', inputShape, 'left out: the shapes of a traced graph are fixed');
+  return model;
+}
+
+function isGraph(model: LayersModel | Graph): model is Graph {
+  return typeof model === 'object' && model !== null && 'nodes' in model;
+}
+
+const isImage = ({ shape }: SymbolicTensor) => shape.length === 4;
 
 function traceModel(model: LayersModel, inputs: readonly GraphNode[], builder: GraphBuilder, prefix: string): GraphNode[] {
   const values: Values = new Map(model.inputs.map((tensor, i) => [tensor, inputs[i] as GraphNode]));
@@ -73,16 +92,30 @@ function traceLayer(tensor: SymbolicTensor, values: Values, builder: GraphBuilde
     return;
   }
   builder.at({ layer: name, type });
-  const lower = isLowerable(layer) ? layer.lower.bind(layer) : STOCK_LAYERS[type]?.bind(null, layer);
+  const lower = isLowerable(layer) ? layer.lower.bind(layer) : Object.hasOwn(STOCK_LAYERS, type) ? STOCK_LAYERS[type]?.bind(null, layer) : undefined;
   if (lower === undefined) {
     throw new TraceError(
       `layer "${name}" of class ${type} cannot be read as primitive ops. Give the class a method lower(g, inputs) that says, with g.op(...), what it computes (ARCHITECTURE.md, "lower").`,
     );
   }
-  values.set(tensor, lower(builder, inputs) as GraphNode);
+  if (node.outputTensors.length > 1) throw new TraceError(`layer "${name}" of class ${type} has ${node.outputTensors.length} outputs; lower(g, inputs) can describe one`);
+  values.set(tensor, lowered(lower, builder, inputs, `layer "${name}" of class ${type}`));
 }
 
-function isModel(layer: object): layer is LayersModel {
-  return 'layers' in layer && Array.isArray(layer.layers) && 'inputs' in layer && 'outputs' in layer;
+/** What a layer's lowering returns. What an op refuses (sizes that do not fit) names no layer by itself. */
+function lowered(lower: (g: Lowering, inputs: readonly Value[]) => Value, builder: GraphBuilder, inputs: readonly GraphNode[], where: string): GraphNode {
+  let value: Value | undefined;
+  try {
+    value = lower(builder, inputs);
+  } catch (cause) {
+    if (cause instanceof OptionError) throw cause;
+    throw new TraceError(`${where}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  if (value === undefined) throw new TraceError(`${where}: lower(g, inputs) must return what g.op(...) returns, got nothing`);
+  return value as GraphNode;
+}
+
+function isModel(layer: unknown): layer is LayersModel {
+  return typeof layer === 'object' && layer !== null && 'layers' in layer && Array.isArray(layer.layers) && 'inputs' in layer && 'outputs' in layer;
 }
 

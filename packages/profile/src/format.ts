@@ -24,6 +24,11 @@ export function bytes(value: number): string {
   return value >= 1 << 20 ? `${(value / (1 << 20)).toFixed(1)} MiB` : `${(value / 1024).toFixed(1)} KiB`;
 }
 
+/** At most two decimals. */
+function decimal(value: number): string {
+  return String(Number(value.toFixed(2)));
+}
+
 /** [null, 7, 7, 512] -> "7x7x512". */
 function shape(dimensions: readonly (number | null)[]): string {
   return dimensions.slice(1).map((n) => n ?? '?').join('x');
@@ -51,21 +56,44 @@ function totals(p: Profile): [string, string][] {
     ['activation memory, sum', bytes(p.activationBytes)],
     ['activation memory, peak', bytes(p.peakActivationBytes)],
     ['arithmetic intensity', `${p.arithmeticIntensity.toFixed(1)} FLOP/byte`],
-    ['receptive field', `${integer(p.receptiveField)} px, stride ${p.effectiveStride}, offset ${p.receptiveFieldOffset}`],
+    ['receptive field', `${integer(p.receptiveField)} px, stride ${decimal(p.effectiveStride)}, offset ${decimal(p.receptiveFieldOffset)}`],
   ];
 }
 
-/** A profile for a terminal of 80 columns. */
+/** Of a terminal. */
+const WIDTH = 80;
+const GAP = 2;
+
+/** A name cut in the middle to at most `room` characters; its end says most. */
+function shortened(name: string, room: number): string {
+  if (name.length <= room) return name;
+  const head = Math.floor((room - 1) / 3);
+  return `${name.slice(0, head)}…${name.slice(name.length - (room - 1 - head))}`;
+}
+
+/** The rows with the names in the first column cut to what the other columns leave of the width. */
+function fitted(rows: readonly string[][]): string[][] {
+  const others = LAYER_COLUMNS.slice(1).map(({ title }, i) => GAP + Math.max(title.length, ...rows.map((row) => row[i + 1]?.length ?? 0)));
+  const room = Math.max(WIDTH - others.reduce((sum, width) => sum + width, 0), 12);
+  return rows.map(([name = '', ...rest]) => [shortened(name, room), ...rest]);
+}
+
+/** A table's text without the spaces at line ends. */
+function text(table: { toString(): string }): string {
+  return table.toString().replaceAll(/[^\S\n]+$/gm, '');
+}
+
+/** A profile for a terminal of 80 columns; longer layer names are cut in the middle. */
 export function formatTable(p: Profile, options: FormatOptions = {}): string {
   const parts: string[] = [];
   if (options.layers) {
     const table = new Table({ head: LAYER_COLUMNS.map(({ title }) => title), colAligns: LAYER_COLUMNS.map(({ right }) => (right ? 'right' : 'left')), style: PLAIN, chars: LIGHT });
-    for (const layer of p.layers) table.push(LAYER_COLUMNS.map(({ value }) => value(layer)));
-    parts.push(table.toString());
+    table.push(...fitted(p.layers.map((layer) => LAYER_COLUMNS.map(({ value }) => value(layer)))));
+    parts.push(text(table));
   }
   const table = new Table({ colAligns: ['left', 'right'], style: PLAIN, chars: LIGHT });
   table.push(...totals(p));
-  parts.push(`${p.model}\n${table.toString()}`);
+  parts.push(`${p.model}\n${text(table)}`);
   return parts.join('\n\n');
 }
 
@@ -80,7 +108,7 @@ export function formatMarkdown(p: Profile, options: FormatOptions = {}): string 
 }
 
 /** No colours, and lines only under the head: reads the same in a log. */
-const PLAIN = { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 2 };
+const PLAIN = { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': GAP };
 const LIGHT = {
   top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
   left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '',

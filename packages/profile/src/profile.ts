@@ -1,5 +1,5 @@
-import type { ImageShape } from '@convkit/core';
-import { elements, inputsOf, isOp, opOf, optimize, trace, type Graph, type GraphNode, type OpNode, type WeightNode } from '@convkit/graph';
+import { option, readOptions, type ImageShape } from '@convkit/core';
+import { elements, graphOf, inputsOf, isOp, opOf, optimize, type Graph, type GraphNode, type OpNode, type WeightNode } from '@convkit/graph';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { activationMemory, runtimeNodes, trafficBytes } from './memory.js';
 import { lastFeatureMap, receptiveFields, type ReceptiveField } from './receptive-field.js';
@@ -79,7 +79,8 @@ const size = (node: GraphNode) => node.shape.reduce<number>((product, n) => prod
  * @throws TraceError for a layer that cannot be read; nothing is ever counted as zero silently.
  */
 export function profile(model: LayersModel | Graph, options: ProfileOptions = {}): Profile {
-  const graph = 'nodes' in model ? model : trace(model, options.inputShape === undefined ? {} : { inputShape: options.inputShape });
+  const { model: name, ...rest } = readOptions('profile', { inputShape: option.optional(option.imageShape()), model: option.optional(option.text()) }, options);
+  const graph = graphOf(model, rest.inputShape === undefined ? {} : { inputShape: rest.inputShape });
   const compiled = optimize(graph);
   const fields = receptiveFields(graph);
   const layers = layerProfiles(graph, fields);
@@ -87,8 +88,9 @@ export function profile(model: LayersModel | Graph, options: ProfileOptions = {}
   const [params, runningStats, macs] = [sum('params'), sum('runningStats'), sum('macs')];
   const map = lastFeatureMap(graph);
   const field = map && fields.get(map);
+  const traffic = trafficBytes(compiled);
   return {
-    model: options.model ?? graph.name,
+    model: name ?? graph.name,
     input: (graph.inputs[0]?.shape.slice(1) ?? []) as number[],
     classes: graph.outputs.length === 1 && graph.outputs[0]?.shape.length === 2 ? (graph.outputs[0].shape[1] ?? null) : null,
     params,
@@ -99,7 +101,7 @@ export function profile(model: LayersModel | Graph, options: ProfileOptions = {}
     activations: sum('activations'),
     ...activationMemory(compiled),
     weightsBytes: 4 * (params + runningStats),
-    arithmeticIntensity: (2 * macs) / trafficBytes(compiled),
+    arithmeticIntensity: traffic === 0 ? 0 : (2 * macs) / traffic,
     receptiveField: field ? Math.max(...field.size) : 1,
     effectiveStride: field ? Math.max(...field.stride) : 1,
     receptiveFieldOffset: field ? field.offset[0] : 0,

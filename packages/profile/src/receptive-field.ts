@@ -32,9 +32,9 @@ const area = ({ size }: ReceptiveField) => size[0] * size[1];
 function through(node: OpNode, field: ReceptiveField): ReceptiveField {
   const shapes = node.inputs.map((input) => input.shape);
   const from = shapes[0] ?? [];
-  const flattened = node.kind === 'reshape' && from.length === 4 && node.shape.length < 4;
+  const flattened = node.kind === 'reshape' && from.length > 2 && node.shape.length === 2;
   const window = flattened
-    ? { size: [from[1] ?? 1, from[2] ?? 1] as const, strides: [1, 1] as const, before: [0, 0] as const }
+    ? { size: [from[1] ?? 1, from.length === 4 ? (from[2] ?? 1) : 1] as const, strides: [1, 1] as const, before: [0, 0] as const }
     : opOf(node.kind).window?.(shapes, node.attributes);
   if (window === undefined) return field;
   const along = (axis: 0 | 1) => {
@@ -45,11 +45,14 @@ function through(node: OpNode, field: ReceptiveField): ReceptiveField {
   return { size: [rows.size, columns.size], stride: [rows.stride, columns.stride], offset: [rows.offset, columns.offset] };
 }
 
-/** The last feature map on the way to the outputs: rank 4 and not yet pooled to one position by a global mean. */
+/** The last feature map on the way to the outputs: rank 4 and not made of globally pooled values alone (a gate times a map is a map). */
 export function lastFeatureMap(graph: Graph): GraphNode | undefined {
-  return graph.nodes.filter((node) => isOp(node) && node.kind !== 'reduce' && node.shape.length === 4 && !afterReduction(node)).at(-1);
-}
-
-function afterReduction(node: GraphNode): boolean {
-  return inputsOf(node).some((input) => input.kind === 'reduce' && input.shape.length === 4);
+  const maps = new Set<GraphNode>(graph.inputs);
+  let last: GraphNode | undefined;
+  for (const node of graph.nodes) {
+    if (!isOp(node) || node.kind === 'reduce' || !inputsOf(node).some((input) => maps.has(input))) continue;
+    maps.add(node);
+    if (node.shape.length === 4) last = node;
+  }
+  return last;
 }

@@ -1,12 +1,26 @@
 import { activate } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { defineOp, elements, inputShape, known } from '../op.js';
+import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
+
+/**
+ * What an output sees of the input along one axis: at most ceil(k / s) positions. Output o reads the input positions i
+ * with 0 <= o + cropped - s i < k, so the first output's field reaches from ceil((cropped - k + 1) / s) to floor(cropped / s).
+ */
+function seen(kernel: number, stride: number, cropped: number): { size: number; before: number } {
+  const size = Math.ceil(kernel / stride);
+  const centre = (Math.ceil((cropped - kernel + 1) / stride) + Math.floor(cropped / stride)) / 2;
+  return { size, before: (size - 1) / 2 - centre };
+}
 
 /** Transposed convolution as tf.layers has it: output size and cropping are fixed when the layer is lowered. */
 export const convTranspose2d = defineOp<'convTranspose2d'>({
   kind: 'convTranspose2d',
   fuses: true,
-  shape: (inputs, { outputSize }) => [inputShape(inputs, 0)[0] ?? null, ...outputSize, known(inputShape(inputs, 1), 2)],
+  shape: (inputs, { outputSize }) => {
+    const [x, kernel] = [inputShape(inputs, 0), inputShape(inputs, 1)];
+    expectChannels(x, known(kernel, 3));
+    return [x[0] ?? null, ...outputSize, known(kernel, 2)];
+  },
   cost: (inputs, _, output) => {
     const [x, kernel] = [inputShape(inputs, 0), inputShape(inputs, 1)];
     return { macs: known(x, 1) * known(x, 2) * elements([1, ...kernel]), elementwise: inputs.length > 2 ? elements(output) : 0 };
@@ -18,9 +32,9 @@ export const convTranspose2d = defineOp<'convTranspose2d'>({
     const y = tf.conv2dTranspose(input, filter, shape, [...strides], [[0, 0], [top, bottom], [left, right], [0, 0]] as unknown as 'valid');
     return activate(bias ? tf.add(y, bias) : y, fused?.kind ?? 'linear', fused?.alpha);
   }),
-  window: (inputs, { strides }) => {
-    // An output pixel sees ceil(k / s) input pixels; neighbouring outputs lie 1 / s input pixels apart.
-    const kernel = inputShape(inputs, 1);
-    return { size: [Math.ceil(known(kernel, 0) / strides[0]), Math.ceil(known(kernel, 1) / strides[1])], strides: [1 / strides[0], 1 / strides[1]], before: [0, 0] };
+  window: (inputs, { strides, padding }) => {
+    const along = (axis: 0 | 1) => seen(known(inputShape(inputs, 1), axis), strides[axis], padding[axis * 2] ?? 0);
+    const [rows, columns] = [along(0), along(1)];
+    return { size: [rows.size, columns.size], strides: [1 / strides[0], 1 / strides[1]], before: [rows.before, columns.before] };
   },
 });

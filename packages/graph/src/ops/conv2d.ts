@@ -1,13 +1,14 @@
 import { convolve2d, effectiveKernel } from '@convkit/core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
-import { defineOp, elements, inputShape, known } from '../op.js';
+import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
 export const conv2d = defineOp<'conv2d'>({
   kind: 'conv2d',
   fuses: true,
-  shape: (inputs, { strides, padding, dilations }) => {
+  shape: (inputs, { strides, padding, dilations, groups }) => {
     const [x, kernel] = [inputShape(inputs, 0), inputShape(inputs, 1)];
+    expectChannels(x, known(kernel, 2) * groups);
     const extent = [effectiveKernel(known(kernel, 0), dilations[0]), effectiveKernel(known(kernel, 1), dilations[1])] as const;
     return windowedShape(x, extent, strides, padding, known(kernel, 3));
   },

@@ -1,11 +1,15 @@
 import { activate } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { defineOp, elements, inputShape, known } from '../op.js';
+import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 
 export const dense = defineOp<'dense'>({
   kind: 'dense',
   fuses: true,
-  shape: (inputs) => [...inputShape(inputs, 0).slice(0, -1), known(inputShape(inputs, 1), 1)],
+  shape: (inputs) => {
+    const [x, kernel] = [inputShape(inputs, 0), inputShape(inputs, 1)];
+    expectChannels(x, known(kernel, 0));
+    return [...x.slice(0, -1), known(kernel, 1)];
+  },
   cost: (inputs, _, output) => ({ macs: elements(output) * known(inputShape(inputs, 1), 0), elementwise: inputs.length > 2 ? elements(output) : 0 }),
   evaluate: ([x, kernel, bias], _, fused) => tf.tidy(() => {
     const [input, weights] = [x as tf.Tensor, kernel as tf.Tensor2D];

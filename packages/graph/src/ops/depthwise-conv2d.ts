@@ -1,6 +1,6 @@
 import { depthwiseConvolve2d, effectiveKernel } from '@convkit/core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
-import { defineOp, elements, inputShape, known } from '../op.js';
+import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
 export const depthwiseConv2d = defineOp<'depthwiseConv2d'>({
@@ -8,6 +8,7 @@ export const depthwiseConv2d = defineOp<'depthwiseConv2d'>({
   fuses: true,
   shape: (inputs, { strides, padding, dilations }) => {
     const [x, kernel] = [inputShape(inputs, 0), inputShape(inputs, 1)];
+    expectChannels(x, known(kernel, 2));
     const extent = [effectiveKernel(known(kernel, 0), dilations[0]), effectiveKernel(known(kernel, 1), dilations[1])] as const;
     return windowedShape(x, extent, strides, padding, known(kernel, 2) * known(kernel, 3));
   },

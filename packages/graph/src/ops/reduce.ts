@@ -21,7 +21,9 @@ export const reduce = defineOp<'reduce'>({
   }),
   window: (inputs, { axes }) => {
     const x = inputShape(inputs, 0);
-    const size = (axis: number) => (x.length === 4 && axes.includes(axis) ? known(x, axis) : 1);
-    return { size: [size(1), size(2)], strides: [1, 1], before: [0, 0] };
+    // Height and width are axes 1 and 2, or 2 and 3 where tf.layers pools channels first.
+    const first = axes.includes(2) && axes.includes(3) ? 2 : 1;
+    const size = (axis: number) => (x.length > axis && axes.includes(axis) ? known(x, axis) : 1);
+    return { size: [size(first), size(first + 1)], strides: [1, 1], before: [0, 0] };
   },
 });

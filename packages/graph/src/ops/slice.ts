@@ -9,4 +9,6 @@ export const slice = defineOp<'slice'>({
     const x = input as tf.Tensor;
     return tf.slice(x, x.shape.map((_, i) => (i === axis ? start : 0)), x.shape.map((n, i) => (i === axis ? size : n)));
   },
+  // Rows and columns cut off in front move the first position.
+  window: ([x = []], { axis, start }) => ({ size: [1, 1], strides: [1, 1], before: [x.length === 4 && axis === 1 ? -start : 0, x.length === 4 && axis === 2 ? -start : 0] }),
 });
