@@ -5,17 +5,17 @@ import { option, readOptions } from './options.js';
 
 /** Elementwise sum of tensors of one shape. */
 export function add(inputs: SymbolicTensor[], options: LayerOptions = {}): SymbolicTensor {
-  return layers.add(readOptions(layerLabel('add', options.name), layerEntries, options)).apply(inputs) as SymbolicTensor;
+  return layers.add(readOptions(layerLabel('add', options?.name), layerEntries, options)).apply(inputs) as SymbolicTensor;
 }
 
 /** Concatenation along the channels: [N, H, W, C1], [N, H, W, C2], ... -> [N, H, W, C1 + C2 + ...]. */
 export function concatenate(inputs: SymbolicTensor[], options: LayerOptions = {}): SymbolicTensor {
-  return layers.concatenate({ ...readOptions(layerLabel('concatenate', options.name), layerEntries, options), axis: -1 }).apply(inputs) as SymbolicTensor;
+  return layers.concatenate({ ...readOptions(layerLabel('concatenate', options?.name), layerEntries, options), axis: -1 }).apply(inputs) as SymbolicTensor;
 }
 
 /** [N, H, W, C] -> [N, H*W*C], in that order. */
 export function flatten(x: SymbolicTensor, options: LayerOptions = {}): SymbolicTensor {
-  return layers.flatten(readOptions(layerLabel('flatten', options.name), layerEntries, options)).apply(x) as SymbolicTensor;
+  return layers.flatten(readOptions(layerLabel('flatten', options?.name), layerEntries, options)).apply(x) as SymbolicTensor;
 }
 
 export interface DropoutOptions extends LayerOptions {

@@ -31,6 +31,8 @@ const poolEntries = {
   ceilMode: option.withDefault(option.boolean(), false),
 } as const;
 
+const avgPoolEntries = { ...poolEntries, countIncludePad: option.withDefault(option.boolean(), true) } as const;
+
 interface PoolConfig {
   poolSize: [number, number];
   strides: [number, number];
@@ -38,17 +40,16 @@ interface PoolConfig {
   ceilMode: boolean;
 }
 
-function readPool(kind: string, options: PoolOptions) {
-  const where = layerLabel(kind, options?.name);
-  const { countIncludePad, ...rest } = options as AvgPoolOptions;
-  const { poolSize, strides, padding, ceilMode, ...base } = readOptions(where, poolEntries, kind === 'avgPool' ? rest : options);
+/** Splits parsed options into what a pooling keeps and the rest. */
+function poolConfig<T extends Omit<PoolConfig, 'strides'> & { strides?: [number, number] | undefined }>(where: string, parsed: T) {
+  const { poolSize, strides, padding, ceilMode, ...rest } = parsed;
   if (typeof padding !== 'string') {
     const [top, bottom, left, right] = resolvePadding(padding, [0, 0], poolSize, [1, 1]);
     if (Math.max(top, bottom) > poolSize[0] / 2 || Math.max(left, right) > poolSize[1] / 2) {
       throw new OptionError(where, 'padding', padding, `at most half of poolSize (${poolSize.join('x')})`);
     }
   }
-  return { config: { poolSize, strides: strides ?? poolSize, padding, ceilMode }, base, countIncludePad };
+  return { config: { poolSize, strides: strides ?? poolSize, padding, ceilMode }, rest };
 }
 
 /** Padding of one axis with what ceil mode adds at the end: the last window must start inside the input or its padding. */
@@ -93,7 +94,8 @@ export class MaxPoolLayer extends layers.Layer {
   private readonly config: PoolConfig;
 
   constructor(options: PoolOptions) {
-    const { config, base } = readPool('maxPool', options);
+    const where = layerLabel('maxPool', options?.name);
+    const { config, rest: base } = poolConfig(where, readOptions(where, poolEntries, options));
     super(base);
     this.config = config;
   }
@@ -127,11 +129,11 @@ export class AvgPoolLayer extends layers.Layer {
   private readonly countIncludePad: boolean;
 
   constructor(options: AvgPoolOptions) {
-    const { config, base, countIncludePad } = readPool('avgPool', options);
-    const counted = readOptions(layerLabel('avgPool', options.name), { countIncludePad: option.withDefault(option.boolean(), true) }, { countIncludePad });
+    const where = layerLabel('avgPool', options?.name);
+    const { config, rest: { countIncludePad, ...base } } = poolConfig(where, readOptions(where, avgPoolEntries, options));
     super(base);
     this.config = config;
-    this.countIncludePad = counted.countIncludePad;
+    this.countIncludePad = countIncludePad;
   }
 
   override computeOutputShape(inputShape: (number | null)[] | (number | null)[][]): (number | null)[] {
