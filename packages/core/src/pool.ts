@@ -66,9 +66,20 @@ export function avgPool2d(x: tf.Tensor4D, { size, strides, padding, counted }: P
   });
 }
 
-/** Mean over height and width, [N, H, W, C] -> [N, 1, 1, C]: one full-window pooling, five times tf.mean on wasm. */
+/**
+ * Mean over height and width, [N, H, W, C] -> [N, 1, 1, C]: one full-window pooling, five times as fast as tf.mean on
+ * wasm. Its gradient spreads dy / (H W) by broadcasting; tfjs' pooling gradient visits every window cell by cell.
+ */
 export function spatialMean(x: tf.Tensor4D): tf.Tensor4D {
-  return tf.avgPool(x, [x.shape[1], x.shape[2]], 1, 'valid');
+  const { shape } = x;
+  const [, h, w] = shape;
+  const forward = (input: tf.Tensor4D) => tf.avgPool(input, [h, w], 1, 'valid');
+  if (!isRecording()) return forward(x);
+  const mean = tf.customGrad((input) => ({
+    value: forward(input as tf.Tensor4D),
+    gradFunc: (dy: tf.Tensor) => tf.mul(dy, tf.fill([1, h, w, 1], 1 / (h * w))),
+  }));
+  return mean(x) as tf.Tensor4D;
 }
 
 /**
