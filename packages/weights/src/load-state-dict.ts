@@ -18,7 +18,7 @@ export class StateDictError extends Error {
     model: string,
     /** Weights of the model that the state_dict lacks. */
     readonly missing: readonly string[],
-    /** Entries that the model has no weight for. */
+    /** Entries that the model has no weight for, and further entries of one name. */
     readonly unexpected: readonly string[],
     /** Entries of another shape, as `name: [found] instead of [wanted]`. */
     readonly mismatched: readonly string[],
@@ -46,15 +46,19 @@ export function loadStateDict(model: LayersModel, entries: Iterable<StateDictEnt
   for (const entry of entries) {
     if (entry.name.endsWith('num_batches_tracked')) continue;
     const parameter = parameters.get(entry.name);
+    const repeated = found.has(entry.name);
     found.add(entry.name);
-    if (parameter === undefined) unexpected.push(entry.name);
+    if (repeated) unexpected.push(`${entry.name} (given again)`);
+    else if (parameter === undefined) unexpected.push(entry.name);
     else if (!fits(parameter.shape, entry)) mismatched.push(`${entry.name}: [${entry.shape.join(', ')}] (${entry.values.length} values) instead of [${parameter.shape.join(', ')}]`);
     else pairs.push([parameter, entry]);
   }
   const missing = [...parameters.keys()].filter((name) => !found.has(name));
   if (missing.length + unexpected.length + mismatched.length > 0) throw new StateDictError(model.name, missing, unexpected, mismatched);
   for (const [{ variable, fromTorch }, { values, shape }] of pairs) {
-    const tensor = tf.tidy(() => fromTorch(tf.tensor(values, [...shape])));
+    // Backends may keep the array they are given; a vector, whose layout does not change, would stay the caller's.
+    const own = shape.length > 1 ? values : values.slice();
+    const tensor = tf.tidy(() => fromTorch(tf.tensor(own, [...shape])));
     variable.write(tensor);
     tensor.dispose();
   }

@@ -24,23 +24,26 @@ const TORCH_NAMES: Readonly<Record<string, string>> = {
 
 /**
  * The weights of a model by the rule state_dict key = layer name + torch's name of the weight, in the model's order.
- * Layouts: convolutions OIHW <-> HWIO, depthwise [C*m, 1, kh, kw] <-> [kh, kw, C, m], dense [out, in] <-> [in, out], where
+ * Layouts: convolutions OIHW <-> HWIO (1-D OIL <-> LIO), depthwise [C*m, 1, kh, kw] <-> [kh, kw, C, m], dense [out, in] <-> [in, out], where
  * a dense layer after a flattening of [H, W, C] has its inputs permuted from torch's (C, H, W) order.
- * @throws Error for a layer whose weights have no counterpart in torch.
+ * @throws Error for a layer whose weights have no counterpart in torch, and for a model inside the model.
  */
 export function torchParameters(model: LayersModel): TorchParameter[] {
-  return model.layers.flatMap((layer) =>
-    layer.weights.map((variable) => {
+  return model.layers.flatMap((layer) => {
+    // All weights of a nested model would get the one name of that model.
+    if ('layers' in layer) throw new Error(`layer "${layer.name}" is a model: read its weights by itself`);
+    return layer.weights.map((variable) => {
       const own = variable.originalName.split('/').at(-1) ?? '';
       const name = TORCH_NAMES[own];
       if (name === undefined) throw new Error(`layer "${layer.name}" (${layer.getClassName()}): the weight ${own} has no counterpart in a PyTorch state_dict`);
       return { name: `${layer.name}.${name}`, variable, ...layoutOf(layer, own, variable.shape as number[]) };
-    }),
-  );
+    });
+  });
 }
 
 function layoutOf(layer: Layer, own: string, shape: number[]): Layout {
   if (own === 'depthwise_kernel') return depthwiseLayout(shape as [number, number, number, number]);
+  if (own === 'kernel' && shape.length === 3) return sequenceLayout(shape as [number, number, number]);
   if (own === 'kernel' && shape.length === 4) return convolutionLayout(shape as [number, number, number, number]);
   if (own === 'kernel' && shape.length === 2) return denseLayout(shape as [number, number], flattenedMap(layer));
   return { shape, fromTorch: (tensor) => tf.clone(tensor), toTorch: (tensor) => tf.clone(tensor) };
@@ -52,6 +55,11 @@ function convolutionLayout([kh, kw, inputs, outputs]: [number, number, number, n
     fromTorch: (tensor) => tf.transpose(tensor, [2, 3, 1, 0]),
     toTorch: (tensor) => tf.transpose(tensor, [3, 2, 0, 1]),
   };
+}
+
+function sequenceLayout([k, inputs, outputs]: [number, number, number]): Layout {
+  const exchange = (tensor: tf.Tensor) => tf.transpose(tensor, [2, 1, 0]);
+  return { shape: [outputs, inputs, k], fromTorch: exchange, toTorch: exchange };
 }
 
 function depthwiseLayout([kh, kw, channels, multiplier]: [number, number, number, number]): Layout {
