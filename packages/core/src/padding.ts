@@ -39,7 +39,7 @@ export function resolvePadding(padding: PaddingOption, size: readonly [number, n
 }
 
 /** [top, bottom, left, right] of an explicit padding option. */
-export function explicitPadding(padding: Exclude<PaddingOption, 'same' | 'valid'>): Padding {
+function explicitPadding(padding: Exclude<PaddingOption, 'same' | 'valid'>): Padding {
   if (typeof padding === 'number') return [padding, padding, padding, padding];
   return padding.length === 2 ? [padding[0], padding[0], padding[1], padding[1]] : padding;
 }

@@ -12,7 +12,7 @@ export function randomStream(seed: number): () => number {
 }
 
 /** mulberry32 as unsigned 32-bit integers. */
-export function randomIntegers(seed: number): () => number {
+function randomIntegers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
