@@ -48,7 +48,7 @@ const blocks: Record<string, Block> = {
 };
 
 describe('models of core layers train on wasm with model.fit', () => {
-  test.each(Object.keys(blocks))('a %s block reaches 95 %% on bars in noise', async (name) => {
+  test.each(Object.keys(blocks))('a %s block learns bars in noise to 95 percent', async (name) => {
     const [train, held] = [bars(512, 1), bars(256, 2)];
     const model = classifier(blocks[name] as Block);
     const optimizer = tf.train.adam(0.02);
