@@ -68,7 +68,8 @@ async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPl
   const [{ loadDataset }, { DEFAULT_RECIPE }, { prepareTrainingData }] = await Promise.all([
     import('@convkit/data/node'), import('../suites/accuracy.js'), import('../suites/training-data.js'),
   ]);
-  const dataset = await loadDataset(flags.data ?? 'auto', { signal: io.signal });
+  const name = flags.data ?? 'auto';
+  const dataset = await loadDataset(name, { signal: io.signal });
   if (dataset.note !== undefined) noteLine(io, dataset.note);
   const recipe = {
     ...DEFAULT_RECIPE,
@@ -89,7 +90,7 @@ async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPl
   const prepared = prepareTrainingData(dataset, { ...sizes, inputShape, batch: recipe.batch, seed: 0, augmentation: recipe.augmentation });
   if (recipe.batch > prepared.sizes.train) noteLine(io, `--batch ${recipe.batch} is above the ${prepared.sizes.train} training images: one smaller batch`);
   return {
-    data: { name: dataset.name === 'shapes' ? 'shapes' : 'fashion-mnist', ...sizes },
+    data: { name, ...sizes },
     inputShape, classes: dataset.classNames.length, recipe, seeds: flags.seeds ?? [1, 2, 3, 4, 5], concurrency: flags.jobs ?? 1,
   };
 }

@@ -176,6 +176,11 @@ describe('bench cost', () => {
     expect(JSON.stringify(records)).not.toContain(folder);
   });
 
+  it.runIf(process.platform === 'linux')('ends with 4 before it counts when the folder cannot be made', async () => {
+    const { code, err } = await run(['bench', 'cost', 'resnet18', '--out', '/proc/convkit']);
+    expect(`${code} ${err}`).toMatch(/^4 .*--out must be a folder that can be written: ENOENT/);
+  });
+
   it('adds to what is there and leaves no temporary file', async () => {
     await run(['bench', 'cost', 'resnet18', '--out', 'r2']);
     await run(['bench', 'cost', 'resnet18', '--out', 'r2']);

@@ -25,7 +25,8 @@ export async function openResultsFolder(out: string | undefined, cwd: string): P
     throw new CommandError('usage', `--out must be inside an existing folder, ${dirname(out)} does not exist`);
   }
   try {
-    await mkdir(folder, { recursive: true });
+    // Not recursive for a folder that was named: Node never returns from that below /proc.
+    if (found === undefined) await mkdir(folder, { recursive: out === undefined });
     await access(folder, constants.W_OK);
     // Root may write where the disk may not: only a file tells.
     const probe = join(folder, `.probe-${process.pid}-${randomBytes(4).toString('hex')}`);

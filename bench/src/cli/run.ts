@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { EXIT } from '../errors.js';
+import { CommandError, EXIT, exitCodeOf, messageOf } from '../errors.js';
 import { PACKAGE_ROOT, packageVersion } from '../package-root.js';
 import type { WrittenRecord } from '../records/write.js';
 import type { SuiteContext } from '../suites/context.js';
@@ -42,7 +42,14 @@ export async function openRun(session: Session, options: { out?: string | undefi
       emit: view.emit,
       signal: io.signal,
       runJob: io.runJob ?? childRunner(workerEntry()),
-      write: (draft) => writeRecord(folder, draft),
+      write: async (draft) => {
+        try {
+          return await writeRecord(folder, draft);
+        } catch (error) {
+          if (exitCodeOf(error) !== EXIT.environment) throw error;
+          throw new CommandError('environment', `a record could not be written to ${shown(folder, io)}: ${messageOf(error)}`, 'the records before it are complete');
+        }
+      },
       readLoad: environment.readLoad,
       describeEnvironment: environment.describeEnvironment,
       now: () => new Date(),
@@ -66,8 +73,7 @@ export function finishRun(session: Session, report: SuiteReport, options: {
   if (options.json) printJson(io, { records: written.map(({ record }) => record), failures });
   else if (written.length > 0) options.show(written);
   noteFailures(io, failures);
-  const folder = relative(io.cwd, options.folder) || '.';
-  noteLine(io, `${written.length} ${written.length === 1 ? 'record' : 'records'} written to ${folder.startsWith('..') ? options.folder : folder}`);
+  noteLine(io, `${written.length} ${written.length === 1 ? 'record' : 'records'} written to ${shown(options.folder, io)}`);
   if (failures.length > 0) session.exitCode = EXIT.failed;
 }
 
@@ -75,6 +81,12 @@ export function finishRun(session: Session, report: SuiteReport, options: {
 export function noteFailures(io: Io, failures: SuiteReport['failures']): void {
   for (const { subject, status, message } of failures.slice(0, FAILURES_SHOWN)) noteLine(io, `convkit: ${subject}: ${status}: ${message}`);
   if (failures.length > FAILURES_SHOWN) noteLine(io, `convkit: and ${failures.length - FAILURES_SHOWN} more (--json lists all)`);
+}
+
+/** A folder as a person would name it from here. */
+function shown(folder: string, { cwd }: Io): string {
+  const path = relative(cwd, folder) || '.';
+  return path.startsWith('..') ? folder : path;
 }
 
 /** The worker beside the code that runs: the built one, or the source when that is what Node was told to read. */

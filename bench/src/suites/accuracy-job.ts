@@ -24,7 +24,8 @@ export interface Recipe {
 
 /** Which part of the data; absent sizes mean all of it. */
 export interface DataPlan {
-  readonly name: 'fashion-mnist' | 'shapes';
+  /** As it was asked for: what 'auto' falls back to has another size than 'shapes' itself. */
+  readonly name: 'auto' | 'fashion-mnist' | 'shapes';
   readonly trainSize?: number;
   readonly testSize?: number;
   readonly validationSize?: number;
@@ -55,7 +56,8 @@ export interface AccuracyResult {
 /** Trains and then reads the test set once. */
 export async function runAccuracyJob(job: AccuracyJob, emit: Emit): Promise<AccuracyResult> {
   const { loadDataset } = await import('@convkit/data/node');
-  const dataset = await loadDataset(job.data.name);
+  // The parent has looked already, and has downloaded what can be had.
+  const dataset = await loadDataset(job.data.name, { download: false });
   await useBackend(job.engine);
   const classes = dataset.classNames.length;
   const inputShape = job.subject.inputShape ?? dataset.imageShape;

@@ -37,7 +37,7 @@ async function quickTraining({ emit, signal }: SuiteContext): Promise<AccuracyPl
   const dataset = await loadDataset('auto', { signal });
   emit({ type: 'note', line: dataset.note ?? `training on ${dataset.name}` });
   return {
-    data: { name: dataset.name === 'shapes' ? 'shapes' : 'fashion-mnist', ...QUICK_DATA },
+    data: { name: 'auto', ...QUICK_DATA },
     inputShape: dataset.imageShape, classes: dataset.classNames.length, recipe: { ...DEFAULT_RECIPE, epochs: 3 }, seeds: [1],
     concurrency: Math.max(1, Math.min(QUICK_MODELS.length, availableParallelism())),
   };
