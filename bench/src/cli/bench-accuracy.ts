@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander';
+import { si } from '@convkit/profile/numbers';
 import type { WrittenRecord } from '../records/write.js';
 import type { AccuracyPlan } from '../suites/accuracy.js';
 import type { Augmentation } from '../suites/training-data.js';
 import type { OptimizerName } from '../suites/trainer.js';
 import type { Schedule } from '../suites/schedule.js';
-import { short } from './format.js';
 import { noteLine, printLine } from './io.js';
 import { choiceOption, inputOption, integerOption, listOption, numberOption, readInteger, textOption } from './options.js';
 import type { Session } from './program.js';
@@ -101,7 +101,7 @@ export function accuracyTable(written: readonly WrittenRecord[]): string {
     const top1 = accuracy?.top1;
     const spread = top1?.sd === undefined ? '' : ` +- ${top1.sd.toFixed(2)}`;
     return [
-      subject.variant, short(subject.params.trainable), short(cost?.macs ?? 0), top1 === undefined ? status : `${top1.mean.toFixed(2)}${spread} %`,
+      subject.variant, si(subject.params.trainable), si(cost?.macs ?? 0), top1 === undefined ? status : `${top1.mean.toFixed(2)}${spread} %`,
       String(top1?.n ?? 0), String(accuracy?.dataset.nTrain ?? ''), String(accuracy?.recipe.epochs ?? ''), `${(accuracy?.trainSeconds ?? 0).toFixed(0)} s`,
     ];
   });

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
+import { bytes, integer } from '@convkit/profile/numbers';
 import type { ProfiledSubject } from '../suites/describe.js';
-import { bytes, exact, shape } from './format.js';
+import { shape } from './format.js';
 import { printJson, printLine } from './io.js';
 import { inputOption, integerOption } from './options.js';
 import { subjectFlags } from './profile.js';
@@ -33,17 +34,17 @@ export function addCompare(program: Command, session: Session): void {
         printLine(session.io, table([{ title: '' }, ...abreast.map(({ profile }) => ({ title: profile.model, right: true }))], [
           ['family', ...abreast.map(({ family }) => family)],
           row('input', (p) => shape(p.input)),
-          row('classes', (p) => p.classes === null ? 'several outputs' : exact(p.classes)),
-          row('parameters', (p) => exact(p.params)),
-          row('running statistics', (p) => exact(p.runningStats)),
+          row('classes', (p) => p.classes === null ? 'several outputs' : integer(p.classes)),
+          row('parameters', (p) => integer(p.params)),
+          row('running statistics', (p) => integer(p.runningStats)),
           row('weights', (p) => bytes(p.weightsBytes)),
-          row('MACs', (p) => exact(p.macs)),
-          row('FLOPs', (p) => exact(p.flops)),
-          row('activations', (p) => exact(p.activations)),
+          row('MACs', (p) => integer(p.macs)),
+          row('FLOPs', (p) => integer(p.flops)),
+          row('activations', (p) => integer(p.activations)),
           row('peak activations', (p) => bytes(p.peakActivationBytes)),
-          row('FLOP per byte', (p) => exact(p.arithmeticIntensity)),
-          row('receptive field', (p) => `${exact(p.receptiveField)} px`),
-          row('effective stride', (p) => exact(p.effectiveStride)),
+          row('FLOP per byte', (p) => p.arithmeticIntensity.toFixed(1)),
+          row('receptive field', (p) => `${integer(p.receptiveField)} px`),
+          row('effective stride', (p) => integer(p.effectiveStride)),
         ]));
         if (first + MODELS_ABREAST < found.length) printLine(session.io, '');
       }

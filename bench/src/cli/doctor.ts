@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { Option, type Command } from 'commander';
-import { bytes } from './format.js';
+import { bytes } from '@convkit/profile/numbers';
 import { printJson, printLine } from './io.js';
 import type { Session } from './program.js';
 import { table } from './table.js';

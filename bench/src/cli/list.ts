@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
-import { shape, short } from './format.js';
+import { si } from '@convkit/profile/numbers';
+import { shape } from './format.js';
 import { printJson, printLine } from './io.js';
 import { textOption } from './options.js';
 import type { Session } from './program.js';
@@ -19,7 +20,7 @@ export function addList(program: Command, session: Session): void {
         printJson(session.io, entries);
         return;
       }
-      const rows = entries.map((entry) => [entry.id, entry.family, String(entry.year), short(entry.params), short(entry.macs), shape(entry.input)]);
+      const rows = entries.map((entry) => [entry.id, entry.family, String(entry.year), si(entry.params), si(entry.macs), shape(entry.input)]);
       printLine(session.io, table([
         { title: 'model' }, { title: 'family' }, { title: 'year', right: true }, { title: 'params', right: true }, { title: 'MACs', right: true }, { title: 'input', right: true },
       ], rows));

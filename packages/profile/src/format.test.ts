@@ -3,7 +3,8 @@ import { conv2d, dense, globalAveragePool } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, model } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
-import { bytes, formatMarkdown, formatTable, integer, profile, si, type LayerProfile, type Profile } from './index.js';
+import { formatMarkdown, formatTable, profile, type LayerProfile, type Profile } from './index.js';
+import { bytes, integer, si } from './numbers.js';
 
 let small: Profile;
 beforeAll(async () => {
@@ -27,13 +28,13 @@ input (H x W x C)                              8x8x3
 classes                                           10
 parameters                                       162
 running statistics                                 0
-weights                                      0.6 KiB
+weights                                        648 B
 MACs (conv + dense)                            1,012
 FLOPs (2 x MACs)                               2,024
 all operations                                 2,106
 activations (conv + dense)                        46
-activation memory, sum                       0.9 KiB
-activation memory, peak                      0.9 KiB
+activation memory, sum                         968 B
+activation memory, peak                        912 B
 arithmetic intensity                   1.1 FLOP/byte
 receptive field             3 px, stride 2, offset 1`);
 });
@@ -71,5 +72,5 @@ test('Markdown keeps long names whole', () => {
 });
 
 test('numbers', () => {
-  expect([integer(25_557_032), si(4_089_184_256), si(999), si(0), bytes(1536), bytes(230.2 * 2 ** 20)]).toEqual(['25,557,032', '4.09 G', '999', '0', '1.5 KiB', '230.2 MiB']);
+  expect([integer(25_557_032), si(4_089_184_256), si(999), si(0), si(999_999), bytes(1536), bytes(12)]).toEqual(['25,557,032', '4.09 G', '999', '0', '1.00 M', '1.54 kB', '12 B']);
 });

@@ -1,27 +1,11 @@
 import Table from 'cli-table3';
 import { markdownTable } from 'markdown-table';
+import { bytes, integer } from './numbers.js';
 import type { LayerProfile, Profile } from './profile.js';
 
 export interface FormatOptions {
   /** One row a layer above the totals. Default false. */
   layers?: boolean;
-}
-
-/** 25557032 -> "25,557,032". */
-export function integer(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
-}
-
-/** A count with its SI prefix and three significant digits: 4089184256 -> "4.09 G". */
-export function si(value: number): string {
-  const units = ['', 'k', 'M', 'G', 'T'];
-  const step = value === 0 ? 0 : Math.min(Math.floor(Math.log10(Math.abs(value)) / 3), units.length - 1);
-  return step <= 0 ? String(Number(value.toPrecision(3))) : `${(value / 1000 ** step).toPrecision(3)} ${units[step]}`;
-}
-
-/** Bytes in MiB or KiB. */
-export function bytes(value: number): string {
-  return value >= 1 << 20 ? `${(value / (1 << 20)).toFixed(1)} MiB` : `${(value / 1024).toFixed(1)} KiB`;
 }
 
 /** At most two decimals. */

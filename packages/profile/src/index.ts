@@ -1,3 +1,3 @@
-export { bytes, formatMarkdown, formatTable, integer, si, type FormatOptions } from './format.js';
+export { formatMarkdown, formatTable, type FormatOptions } from './format.js';
 export { profile, type LayerProfile, type Profile, type ProfileOptions } from './profile.js';
 export { receptiveFields, type ReceptiveField } from './receptive-field.js';

@@ -1,0 +1,74 @@
+// Opens the built leaderboard in Chromium over the recorded results and looks at it as a visitor would: rows, points of
+// the plot, sorting, no error, no request to anywhere else. Needs a build, records in bench/results, and a Chromium
+// (CHROMIUM, or /usr/bin/chromium); without a browser it says so and passes.
+// `node tools/check-page.mjs --screenshots FOLDER` also keeps pictures, light, dark and narrow.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { ROOT } from './workspace.mjs';
+
+const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+/** Starts `convkit serve` on a free port. @returns {Promise<{ url: string, stop: () => void }>} */
+function serve() {
+  const child = spawn(process.execPath, [path.join(ROOT, 'bench/bin/convkit.js'), 'serve', '--port', '0'], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const read = (/** @type {Buffer} */ chunk) => {
+      text += chunk;
+      const url = text.match(/http:\/\/127\.0\.0\.1:\d+\//)?.[0];
+      if (url) resolve({ url, stop: () => child.kill('SIGTERM') });
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.on('exit', (code) => reject(new Error(`convkit serve ended with ${code}: ${text}`)));
+  });
+}
+
+/** @param {boolean} condition @param {string} what */
+function must(condition, what) {
+  if (!condition) throw new Error(`the page: ${what}`);
+  console.log(`ok: ${what}`);
+}
+
+const folder = process.argv[2] === '--screenshots' ? process.argv[3] : undefined;
+if (!existsSync(BROWSER)) {
+  console.log(`no browser at ${BROWSER}: the page was not looked at`);
+  process.exit(0);
+}
+const server = await serve();
+const browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
+try {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  /** @type {string[]} */
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  page.on('request', (request) => !request.url().startsWith(server.url) && !request.url().startsWith('data:') && problems.push(`asks ${request.url()}`));
+  await page.goto(server.url);
+  await page.waitForSelector('.tabulator-row');
+  const names = () => page.locator('.tabulator-row .tabulator-cell:first-child').allInnerTexts();
+  const before = await names();
+  must(before.length >= 10, `${before.length} rows are shown`);
+  must((await page.locator('svg circle').count()) > 0, 'the plot has points');
+  await page.locator('.tabulator-col-title', { hasText: /params|parameters/i }).first().click();
+  await page.waitForTimeout(300);
+  must((await names()).join() !== before.join(), 'a click on a column sorts');
+  if (folder !== undefined) {
+    mkdirSync(folder, { recursive: true });
+    for (const [name, colorScheme, width] of /** @type {const} */ ([['light', 'light', 1280], ['dark', 'dark', 1280], ['narrow', 'light', 420]])) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto(server.url);
+      await page.waitForSelector('.tabulator-row');
+      await page.waitForTimeout(400);
+      await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: width < 500 });
+    }
+  }
+  must(problems.length === 0, `no errors and no foreign requests${problems.length ? `: ${problems.join('; ')}` : ''}`);
+} finally {
+  await browser.close();
+  server.stop();
+}
