@@ -13,7 +13,7 @@ const TFJS = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-layers', '@tensorflow/t
 const BODY = `
   await tf.setBackend('cpu');
   for (const family of [resnet, vgg]) {
-    const model = family.build('tiny', { classes: 10, inputShape: [32, 32, 3] });
+    const model = family.build(family.id + '_tiny', { classes: 10, inputShape: [32, 32, 3] });
     const output = model.predict(tf.zeros([1, 32, 32, 3]));
     console.log(family.id, output.shape);
   }

@@ -8,7 +8,12 @@ import ts from 'typescript';
 
 if (isMainThread) register(import.meta.url);
 
-/** Sources import each other by the name they have when built. */
+/**
+ * Sources import each other by the name they have when built.
+ * @param {string} specifier
+ * @param {import('node:module').ResolveHookContext} context
+ * @param {(specifier: string, context: import('node:module').ResolveHookContext) => unknown} next
+ */
 export function resolve(specifier, context, next) {
   if (/^\.{1,2}\//.test(specifier) && specifier.endsWith('.js') && context.parentURL?.endsWith('.ts')) {
     const source = new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL);
@@ -17,6 +22,11 @@ export function resolve(specifier, context, next) {
   return next(specifier, context);
 }
 
+/**
+ * @param {string} url
+ * @param {import('node:module').LoadHookContext} context
+ * @param {(url: string, context: import('node:module').LoadHookContext) => unknown} next
+ */
 export function load(url, context, next) {
   if (!url.endsWith('.ts')) return next(url, context);
   const { outputText } = ts.transpileModule(readFileSync(fileURLToPath(url), 'utf8'), {
