@@ -1,2 +1,3 @@
 export { fixtureStream, fixtureTensor } from './fill.js';
 export { fromNchw, relativeError } from './layouts.js';
+export { kernelMacs, trainableParams } from './model-counts.js';

@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { OptionError } from '@convkit/core';
+import { trainableParams } from '@convkit/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -14,8 +15,6 @@ function netOf(shape: number[], block: (x: SymbolicTensor) => SymbolicTensor) {
   const x = input({ shape });
   return model({ inputs: x, outputs: block(x) });
 }
-const params = (shape: number[], block: (x: SymbolicTensor) => SymbolicTensor) =>
-  netOf(shape, block).trainableWeights.reduce((sum, { shape }) => sum + shape.reduce<number>((product, n) => product * (n ?? 1), 1), 0);
 
 // Blocks of torchvision's resnet18 and resnet50, weights and batch norm.
 it.each([
@@ -25,7 +24,7 @@ it.each([
   ['layer4.0 of resnet18', 256, { filters: 512, stride: 2 }, 3_673_088],
   ['layer4.1 of resnet18', 512, { filters: 512 }, 4_720_640],
 ])('a basic block has the parameters of %s', (_, channels, options, expected) => {
-  expect(params([8, 8, channels], (x) => basicBlock(x, options))).toBe(expected);
+  expect(trainableParams(netOf([8, 8, channels], (x) => basicBlock(x, options)))).toBe(expected);
 });
 
 it.each([
@@ -35,7 +34,7 @@ it.each([
   ['layer3.1 of resnet50', 1024, { filters: 256 }, 1_117_184],
   ['layer4.0 of resnet50', 1024, { filters: 512, stride: 2 }, 6_039_552],
 ])('a bottleneck has the parameters of %s', (_, channels, options, expected) => {
-  expect(params([8, 8, channels], (x) => bottleneck(x, options))).toBe(expected);
+  expect(trainableParams(netOf([8, 8, channels], (x) => bottleneck(x, options)))).toBe(expected);
 });
 
 it.each<[string, BottleneckOptions]>([
