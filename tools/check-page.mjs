@@ -52,7 +52,7 @@ try {
   const names = () => page.locator('.tabulator-row .tabulator-cell:first-child').allInnerTexts();
   const before = await names();
   must(before.length >= 10, `${before.length} rows are shown`);
-  must((await page.locator('svg circle').count()) > 0, 'the plot has points');
+  must((await page.locator('svg [aria-label="dot"] > *').count()) > 0, 'the plot has points');
   await page.locator('.tabulator-col-title', { hasText: /params|parameters/i }).first().click();
   await page.waitForTimeout(300);
   must((await names()).join() !== before.join(), 'a click on a column sorts');
