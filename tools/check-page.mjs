@@ -56,6 +56,14 @@ try {
   await page.locator('.tabulator-col-title', { hasText: /params|parameters/i }).first().click();
   await page.waitForTimeout(300);
   must((await names()).join() !== before.join(), 'a click on a column sorts');
+  const speed = page.locator('.tabulator-col', { hasText: 'time ÷ reference' }).first();
+  const field = await speed.getAttribute('tabulator-field');
+  for (const direction of ['one', 'the other']) {
+    await speed.locator('.tabulator-col-title').click();
+    await page.waitForTimeout(300);
+    const first = await page.locator(`.tabulator-row .tabulator-cell[tabulator-field="${field}"]`).first().innerText();
+    must(/\d/.test(first), `sorted by speed ${direction} way, models without one stay below`);
+  }
   if (folder !== undefined) {
     mkdirSync(folder, { recursive: true });
     for (const [name, colorScheme, width] of /** @type {const} */ ([['light', 'light', 1280], ['dark', 'dark', 1280], ['narrow', 'light', 420]])) {

@@ -109,13 +109,16 @@ function metricColumn(metric: Metric): ColumnDefinition {
     minWidth: metric.kind === 'cost' ? 124 : metric.kind === 'top1' ? 172 : 146,
     headerSortStartingDir: metric.better === 'high' ? 'desc' : 'asc',
     titleFormatter: () => header(metric.title, metric.subtitle),
-    sorter: (a: number | undefined, b: number | undefined, aRow, bRow, _column, dir) => {
-      // Tabulator swaps a and b for 'desc'; models without a value stay below and ties keep the view's order all the same.
+    sorter: (a: unknown, b: unknown, aRow, bRow, _column, dir) => {
+      // Tabulator hands a missing value over as '' and swaps a and b for 'desc'; models without a value stay below and
+      // ties keep the view's order all the same.
       const forward = dir === 'asc' ? 1 : -1;
-      if (a === undefined || b === undefined) {
-        const missing = Number(a === undefined) - Number(b === undefined);
+      if (typeof a === 'number' && typeof b === 'number') {
+        if (a !== b) return a - b;
+      } else {
+        const missing = Number(typeof a !== 'number') - Number(typeof b !== 'number');
         if (missing !== 0) return forward * missing;
-      } else if (a !== b) return a - b;
+      }
       return forward * (place(aRow) - place(bRow));
     },
     formatter: (cell) => {
