@@ -28,7 +28,7 @@ const FULL_SEEDS = 5;
 export const SMALL_MODELS = ['vgg_tiny', 'resnet20_cifar10', 'mobilenet_v1_tiny', 'mobilenet_v2_tiny', 'shufflenet_v2_tiny'] as const;
 
 /** What `npm start` trains: one VGG-style, one residual, one depthwise. */
-export const QUICK_MODELS = ['vgg_tiny', 'resnet_tiny', 'mobilenet_v1_tiny'] as const;
+export const QUICK_MODELS = ['vgg_tiny', 'resnet_tiny', 'mobilenet_v2_tiny'] as const;
 
 /** SGD with Nesterov momentum and a cosine: plain, and good for every family here. */
 export const DEFAULT_RECIPE: Recipe = {
