@@ -22,6 +22,7 @@ export const FLOORS = {
 
   '@convkit/vgg': FAMILY,
   '@convkit/resnet': FAMILY,
+  '@convkit/densenet': FAMILY,
   '@convkit/depthwise': FAMILY,
   '@convkit/shufflenet': FAMILY,
 

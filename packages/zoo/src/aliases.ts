@@ -2,7 +2,8 @@
  * What other libraries call our variants. A name is here only if that library's network has the same parameters and
  * multiply-accumulates: Keras' ResNet50 keeps convolution biases and pytorchcv's mobilenetv2_w1 an extra convolution, so
  * neither is. Names that a library shares with our ids need no entry; where two libraries disagree, torchvision's meaning
- * holds (pytorchcv's resnet50 is our resnet50_v1).
+ * holds (pytorchcv's resnet50 is our resnet50_v1), or where it has none, the paper's (pytorchcv's
+ * densenet40_k12_cifar10 compresses, and is our densenet40_k12_cifar10_pytorchcv).
  */
 export const ALIASES: Readonly<Record<string, string>> = {
   // timm
@@ -41,6 +42,9 @@ export const ALIASES: Readonly<Record<string, string>> = {
   // Keras
   VGG16: 'vgg16',
   VGG19: 'vgg19',
+  DenseNet121: 'densenet121',
+  DenseNet169: 'densenet169',
+  DenseNet201: 'densenet201',
   MobileNet: 'mobilenet_v1',
   MobileNetV2: 'mobilenet_v2',
   // akamaster/pytorch_resnet_cifar10: the paper's own form, without parameters in the shortcuts

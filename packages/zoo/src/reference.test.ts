@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import '@tensorflow/tfjs-backend-cpu';
 import type { BuildOptions } from '@convkit/core';
+import { densenet, type DenseNetSpec } from '@convkit/densenet';
 import { mobilenetV2, MOBILENETS_V2 } from '@convkit/depthwise';
 import { profile } from '@convkit/profile';
 import { resnet, RESNETS, type ResNetSpec } from '@convkit/resnet';
@@ -50,12 +51,14 @@ const vggOf = (spec: VggSpec): Build => (options) => vgg.build(spec, options);
 const resnetOf = (spec: ResNetSpec): Build => (options) => resnet.build(spec, options);
 const basic = (...depths: number[]): ResNetSpec => ({ stem: 'imagenet', block: 'basic', depths });
 const bottleneck = (...depths: number[]): ResNetSpec => ({ stem: 'imagenet', block: 'bottleneck', depths });
+const densenetOf = (spec: DenseNetSpec): Build => (options) => densenet.build(spec, options);
 const mobilenetOf = (width: number): Build => (options) => mobilenetV2.build({ ...MOBILENETS_V2.mobilenet_v2, width, divisor: 1, classifierBias: false }, options);
 const shufflenetOf = (id: keyof typeof SHUFFLENETS_V2, edit: Partial<ShuffleNetV2Spec>): Build => (options) => shufflenetV2.build({ ...SHUFFLENETS_V2[id], ...edit }, options);
 
 /** kuangliu/pytorch-cifar: ImageNet networks that start with a 3x3 convolution of stride 1. */
 const cifarVgg = { batchNorm: true, head: { pool: 1, widths: [], dropout: 0 } } as const;
 const cifarResnet = { stem: 'cifar', width: 64 } as const;
+const cifarDensenet = { stem: 'cifar' } as const;
 const cifarShufflenet = { stem: { filters: 24, stride: 1, pool: false } } as const;
 
 const RULES: readonly Rule[] = [
@@ -92,6 +95,14 @@ const RULES: readonly Rule[] = [
   { model: /_cifar10$/, note: /option-A/, is: (options, row) => zoo.get(`${row.model}_a`).build(options) },
   { model: /^resnet/, is: sameName },
 
+  { model: /^densenet121_cifar10$/, is: densenetOf({ ...cifarDensenet, growthRate: 32, blocks: [6, 12, 24, 16] }) },
+  { model: /^densenet161_cifar10$/, is: densenetOf({ ...cifarDensenet, growthRate: 48, blocks: [6, 12, 36, 24] }) },
+  { model: /^densenet169_cifar10$/, is: densenetOf({ ...cifarDensenet, growthRate: 32, blocks: [6, 12, 32, 32] }) },
+  { model: /^densenet201_cifar10$/, is: densenetOf({ ...cifarDensenet, growthRate: 32, blocks: [6, 12, 48, 32] }) },
+  { model: /^densenet_bc_6_12_24_16_k12_cifar10$/, is: densenetOf({ ...cifarDensenet, growthRate: 12, blocks: [6, 12, 24, 16] }) },
+  { model: /^densenet/, note: /applies 0\.5 compression/, is: (options, row) => zoo.get(`${row.model}_pytorchcv`).build(options) },
+  { model: /^densenet/, is: sameName },
+
   { model: /^mobilenet_v1/, note: /BN only after pointwise/, is: 'has no batch norm after the depthwise convolution' },
   { model: /^mobilenet_v2/, note: /expansion conv kept/, is: 'has an expansion convolution in the first block, where t = 1' },
   { model: /^mobilenet_v2_cifar10$/, is: 'has an expansion convolution in the first block, and convolutions in shortcuts' },
@@ -123,7 +134,7 @@ const label = (row: ReferenceRow) => `${row.model} at ${row.input} (${[row.note,
 beforeAll(() => tf.setBackend('cpu'));
 
 it('reads every row, and has a rule for each', () => {
-  expect(ROWS).toHaveLength(148);
+  expect(ROWS).toHaveLength(178);
   expect(ROWS.filter((row) => ruleOf(row) === undefined).map(label)).toEqual([]);
   expect(ROWS.every((row) => row.params > 0 && row.macs > 0)).toBe(true);
 });

@@ -2,6 +2,7 @@ import {
   activation, adaptiveAvgPool, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, localResponseNorm,
   maxPool, padChannels, sliceChannels,
 } from '@convkit/core';
+import { denseBlock, denseLayer, transition } from '@convkit/densenet';
 import { depthwiseSeparable, invertedResidual } from '@convkit/depthwise';
 import { basicBlock, bottleneck } from '@convkit/resnet';
 import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
@@ -75,6 +76,12 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('bottleneck', 'projection, stride in the 3x3', (x) => bottleneck(x, { filters: 3, stride: 2, name: 'block' }), normalised),
   row('bottleneck', 'projection of equal shapes', (x) => bottleneck(x, { filters: 2, shortcut: 'projectionAlways', name: 'block' }), normalised),
   row('bottleneck', 'stride in the first 1x1', (x) => bottleneck(x, { filters: 3, stride: 2, strideOn: 'first', name: 'block' }), normalised),
+  row('denseLayer', 'bottleneck', (x) => denseLayer(x, { growthRate: 3, name: 'layer' }), normalised),
+  row('denseLayer', 'plain, with dropout', (x) => denseLayer(x, { growthRate: 4, bottleneck: false, dropout: 0.25, name: 'layer' }), { trainingDiffers: true, random: true }),
+  row('denseBlock', 'two layers', (x) => denseBlock(x, { layers: 2, growthRate: 2, name: 'block' }), normalised),
+  row('denseBlock', 'plain layers', (x) => denseBlock(x, { layers: 3, growthRate: 2, bottleneck: false, naming: 'pytorchcv', name: 'block' }), normalised),
+  row('transition', 'odd sizes and channels', (x) => transition(x, { compression: 0.4, name: 'transition' }), normalised),
+  row('transition', 'no compression', (x) => transition(x, { compression: 1, naming: 'pytorchcv', name: 'transition' }), normalised),
   row('depthwiseSeparable', 'stride 2', (x) => depthwiseSeparable(x, { filters: 4, stride: 2, name: 'unit' }), normalised),
   row('invertedResidual', 'with the sum', (x) => invertedResidual(x, { filters: 8, expansion: 2, name: 'block' }), normalised),
   row('shuffleUnit', 'stride 1', (x) => shuffleUnit(x, { filters: 8, groups: 2, name: 'unit' }), normalised),
