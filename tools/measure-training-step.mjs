@@ -21,10 +21,13 @@ function ours() {
 /** The same in tf.layers. */
 function stock() {
   const x = input({ shape: [28, 28, 1] });
-  const unit = (/** @type {any} */ y, /** @type {number} */ filters) =>
-    layers.reLU().apply(layers.batchNormalization({}).apply(layers.conv2d({ filters, kernelSize: 3, padding: 'same', useBias: false }).apply(y)));
-  const y = unit(layers.maxPooling2d({ poolSize: 2 }).apply(unit(x, 16)), 32);
-  return model({ inputs: x, outputs: layers.dense({ units: 10 }).apply(layers.globalAveragePooling2d({}).apply(y)) });
+  const convolution = (/** @type {number} */ filters) => layers.conv2d({ filters, kernelSize: 3, padding: 'same', useBias: false });
+  const stack = [
+    convolution(16), layers.batchNormalization({}), layers.reLU(), layers.maxPooling2d({ poolSize: 2 }),
+    convolution(32), layers.batchNormalization({}), layers.reLU(), layers.globalAveragePooling2d({}), layers.dense({ units: 10 }),
+  ];
+  const y = stack.reduce((y, layer) => /** @type {import('@tensorflow/tfjs-layers').SymbolicTensor} */ (layer.apply(y)), x);
+  return model({ inputs: x, outputs: y });
 }
 
 const subjects = [
@@ -41,9 +44,11 @@ for (const { name, backend, make } of subjects) {
   const optimizer = tf.train.sgd(0.01);
   const images = tf.randomUniform([BATCH, 28, 28, 1], 0, 1, 'float32', 1);
   const labels = tf.oneHot(tf.tensor1d(Array.from({ length: BATCH }, (_, i) => i % 10), 'int32'), 10);
-  steps.set(name, () => tf.tidy(() => void optimizer.minimize(() => tf.losses.softmaxCrossEntropy(labels, network.apply(images, { training: true }), undefined, undefined))));
+  const loss = () => /** @type {tf.Scalar} */ (tf.losses.softmaxCrossEntropy(labels, /** @type {tf.Tensor} */ (network.apply(images, { training: true }))));
+  steps.set(name, () => tf.tidy(() => void optimizer.minimize(loss)));
 }
-console.log(`batch ${BATCH}, load before ${os.loadavg()[0].toFixed(2)}`);
+const load = () => (os.loadavg()[0] ?? 0).toFixed(2);
+console.log(`batch ${BATCH}, load before ${load()}`);
 for (let round = -1; round < ROUNDS; round++) {
   for (const { name, backend, times } of subjects) {
     await tf.setBackend(backend);
@@ -53,5 +58,8 @@ for (let round = -1; round < ROUNDS; round++) {
     if (round >= 0) times.push(performance.now() - start);
   }
 }
-for (const { name, times } of subjects) console.log(`${name.padEnd(14)} ${times.sort((a, b) => a - b)[Math.floor(times.length / 2)].toFixed(0).padStart(7)} ms a step`);
-console.log(`load after ${os.loadavg()[0].toFixed(2)}`);
+for (const { name, times } of subjects) {
+  const median = times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+  console.log(`${name.padEnd(14)} ${median.toFixed(0).padStart(7)} ms a step`);
+}
+console.log(`load after ${load()}`);
