@@ -33,6 +33,8 @@ it.each([
   ['layer2.0 of resnet50', 256, { filters: 128, stride: 2 }, 379_392],
   ['layer3.1 of resnet50', 1024, { filters: 256 }, 1_117_184],
   ['layer4.0 of resnet50', 1024, { filters: 512, stride: 2 }, 6_039_552],
+  // Xie et al., section 3: C (256 d + 9 d^2 + 256 d) weights, and batch norm.
+  ['layer1.1 of resnext50_32x4d', 256, { filters: 64, groups: 32, baseWidth: 4 }, 70_144 + 2 * (128 + 128 + 256)],
 ])('a bottleneck has the parameters of %s', (_, channels, options, expected) => {
   expect(trainableParams(netOf([8, 8, channels], (x) => bottleneck(x, options)))).toBe(expected);
 });
@@ -61,6 +63,12 @@ describe('with zeroGamma', () => {
     expect(evaluate((y) => basicBlock(y, { filters: 3, stride: 2, shortcut: 'padded', zeroGamma: true }), x))
       .toEqual([[[[1, 10, 0], [3, 30, 0]], [[7, 70, 0], [9, 90, 0]]]]);
   });
+});
+
+it('without shortcut, a block is its residual branch, rectified', () => {
+  const x = tf.randomNormal([1, 4, 4, 3], 0, 1, 'float32', 3) as tf.Tensor4D;
+  const y = evaluate((z) => basicBlock(z, { filters: 3, shortcut: 'none', zeroGamma: true }), x);
+  expect(y.flat(3).every((value) => value === 0)).toBe(true);
 });
 
 it('adds before the last ReLU', () => {

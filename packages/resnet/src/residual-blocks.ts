@@ -1,15 +1,9 @@
-/** The two residual blocks (He et al. 2016, figures 2 and 5) and their shortcuts (section 4.1). */
+/** The two residual blocks (He et al. 2016, figures 2 and 5); the bottleneck also wide and in groups, as ResNeXt has it. */
 import {
-  activation, add, avgPool, batchNorm, blockEntries, conv2d, layerLabel, layersUnder, option, OptionError, padChannels, readOptions, type BlockOptions, type Conv2dOptions,
+  activation, batchNorm, blockEntries, conv2d, layerLabel, layersUnder, option, OptionError, readOptions, type BlockOptions, type Conv2dOptions,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-
-export const SHORTCUTS = ['padded', 'projection', 'projectionAlways'] as const;
-/**
- * The paper's options: A, subsample and append zero channels (no parameters); B, 1x1 convolution and batch norm where
- * the shape changes; C, the same in every block.
- */
-export type Shortcut = (typeof SHORTCUTS)[number];
+import { addShortcut, SHORTCUTS, type Shortcut } from './shortcuts.js';
 
 export const STRIDE_ON = ['first', 'middle'] as const;
 /** Which convolution of a bottleneck strides: the first 1x1 (V1, the paper's) or the 3x3 (V1.5). */
@@ -37,6 +31,10 @@ export interface BasicBlockOptions extends BlockOptions {
 export interface BottleneckOptions extends BasicBlockOptions {
   /** Default 'middle'. */
   strideOn?: StrideOn;
+  /** Groups of the 3x3: ResNeXt's cardinality. Default 1. */
+  groups?: number;
+  /** Width of the 3x3 for every 64 filters, in each group: it has floor(filters baseWidth / 64) groups channels. Default 64. */
+  baseWidth?: number;
 }
 
 const basicEntries = {
@@ -47,9 +45,14 @@ const basicEntries = {
   zeroGamma: option.withDefault(option.boolean(), false),
   naming: option.withDefault(option.oneOf(['torchvision', 'pytorchcv']), 'torchvision'),
 } as const;
-const bottleneckEntries = { ...basicEntries, strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle') } as const;
+const bottleneckEntries = {
+  ...basicEntries,
+  strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle'),
+  groups: option.withDefault(option.integer(1), 1),
+  baseWidth: option.withDefault(option.integer(1), 64),
+} as const;
 
-type ConvNormOptions = Pick<Conv2dOptions, 'filters' | 'kernelSize' | 'strides'> & { relu?: boolean; gammaInitializer?: 'ones' | 'zeros' };
+type ConvNormOptions = Pick<Conv2dOptions, 'filters' | 'kernelSize' | 'strides' | 'groups'> & { relu?: boolean; gammaInitializer?: 'ones' | 'zeros' };
 
 /** The parts both blocks are made of, with the block's names and initial weights bound. */
 function blockParts(where: string, block: ReturnType<typeof readOptions<typeof basicEntries>>) {
@@ -64,19 +67,10 @@ function blockParts(where: string, block: ReturnType<typeof readOptions<typeof b
   /** Convolution i of the residual branch with its batch norm, counted from 1. */
   const convNorm = (x: SymbolicTensor, i: number, options: ConvNormOptions) => named(x, names.conv(i), names.norm(i), options);
 
-  /** The other branch, in the shape of the residual one. */
-  const identity = (x: SymbolicTensor, filters: number) => {
-    const channels = x.shape.at(-1) ?? 0;
-    const changes = stride !== 1 || channels !== filters;
-    const [conv, norm] = names.projection;
-    if (shortcut === 'projectionAlways' || (changes && shortcut === 'projection')) return named(x, conv, norm, { filters, kernelSize: 1, strides: stride });
-    if (filters < channels) throw new OptionError(where, 'shortcut', shortcut, `'projection' where ${channels} channels become ${filters}`);
-    const y = stride === 1 ? x : avgPool(x, { poolSize: 1, strides: stride, name: at('shortcut.subsample') });
-    return filters === channels ? y : padChannels(y, { after: filters - channels, name: at('shortcut.pad') });
-  };
   const output = (x: SymbolicTensor, residual: SymbolicTensor) => {
-    const sum = add([residual, identity(x, residual.shape.at(-1) ?? 0)], { name: at('add') });
-    return activation(sum, { kind: 'relu', name: at(names.output) });
+    const [conv, norm] = names.projection;
+    const project = (filters: number) => named(x, conv, norm, { filters, kernelSize: 1, strides: stride });
+    return activation(addShortcut(x, residual, { where, shortcut, stride, at, project }), { kind: 'relu', name: at(names.output) });
   };
   return { convNorm, output, last: { gammaInitializer: block.zeroGamma ? 'zeros' : 'ones' } as const };
 }
@@ -94,16 +88,19 @@ export function basicBlock(x: SymbolicTensor, options: BasicBlockOptions): Symbo
 }
 
 /**
- * relu(x + F(x)), F = 1x1, BN, ReLU, 3x3, BN, ReLU, 1x1 to four times the width, BN; `strideOn` says which one strides.
+ * relu(x + F(x)), F = 1x1, BN, ReLU, 3x3, BN, ReLU, 1x1 to four times the width, BN; `strideOn` says which one strides,
+ * `groups` and `baseWidth` make it ResNeXt's (Xie et al. 2017, figure 3c) or that of a wide ResNet.
  * [N, H, W, C] -> [N, ceil(H / stride), ceil(W / stride), 4 filters].
  * @throws OptionError for unknown and impossible options, and for a padded shortcut to fewer channels.
  */
 export function bottleneck(x: SymbolicTensor, options: BottleneckOptions): SymbolicTensor {
   const where = layerLabel('bottleneck', options?.name);
-  const { strideOn, ...block } = readOptions(where, bottleneckEntries, options);
+  const { strideOn, groups, baseWidth, ...block } = readOptions(where, bottleneckEntries, options);
   const { filters, stride } = block;
+  const inner = Math.floor((filters * baseWidth) / 64) * groups;
+  if (inner === 0) throw new OptionError(where, 'baseWidth', baseWidth, `an integer >= ${Math.ceil(64 / filters)} with ${filters} filters`);
   const { convNorm, output, last } = blockParts(where, block);
-  let y = convNorm(x, 1, { filters, kernelSize: 1, strides: strideOn === 'first' ? stride : 1, relu: true });
-  y = convNorm(y, 2, { filters, kernelSize: 3, strides: strideOn === 'middle' ? stride : 1, relu: true });
+  let y = convNorm(x, 1, { filters: inner, kernelSize: 1, strides: strideOn === 'first' ? stride : 1, relu: true });
+  y = convNorm(y, 2, { filters: inner, kernelSize: 3, groups, strides: strideOn === 'middle' ? stride : 1, relu: true });
   return output(x, convNorm(y, 3, { filters: 4 * filters, kernelSize: 1, ...last }));
 }

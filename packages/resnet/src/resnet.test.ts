@@ -63,6 +63,16 @@ it('strides in the 3x3, in rows _v1 in the first 1x1', () => {
   expect(shapes('resnet50_v1')).toEqual([28, 28]);
 });
 
+it('has no sum and no projection in rows _plain, and all else as with option A', () => {
+  const paths = (id: 'resnet20_cifar10_a' | 'resnet20_cifar10_plain') => {
+    const net = resnet.build(id, zeros);
+    const found = net.layers.map((layer) => layer.name);
+    net.dispose();
+    return found;
+  };
+  expect(paths('resnet20_cifar10_plain')).toEqual(paths('resnet20_cifar10_a').filter((name) => !/\.(add|shortcut\.\w+)$/.test(name)));
+});
+
 it('drops out in front of the classifier only where it is asked to', () => {
   const plain = resnet.build('resnet_tiny', zeros);
   const dropping = resnet.build('resnet_tiny', { dropout: 0.3, ...zeros });
@@ -83,7 +93,9 @@ describe('refuses by name', () => {
     ['no stages', build({ ...cifar, depths: [] }), /depths must be a list of at least 1, each an integer >= 1, got \[\]/],
     ['a stage without blocks', build({ ...cifar, depths: [6, 0] }), /depths must be a list of at least 1, each an integer >= 1, got \[6,0\]/],
     ['an unknown block', build({ ...cifar, block: 'botleneck' }), /block must be one of basic, bottleneck, got "botleneck" \(string\)\. Did you mean bottleneck\?/],
-    ['an unknown shortcut', build({ ...cifar, shortcut: 'A' }), /shortcut must be one of padded, projection, projectionAlways, got "A"/],
+    ['an unknown shortcut', build({ ...cifar, shortcut: 'A' }), /shortcut must be one of padded, projection, projectionAlways, none, got "A"/],
+    ['groups of a basic block', build({ ...cifar, groups: 32, baseWidth: 4 }), /^resnet: block must be 'bottleneck' where groups or baseWidth is given, got "basic"/],
+    ['a group without channels', build({ ...cifar, block: 'bottleneck', groups: 32, baseWidth: 3 }), /^bottleneck "features\.stage1\.unit1": baseWidth must be an integer >= 4 with 16 filters, got 3/],
     ['a misspelt field', build({ ...cifar, widht: 16 }), /unknown option widht, did you mean width\?/],
   ])('%s', (_, wrong, message) => {
     expect(wrong).toThrow(OptionError);

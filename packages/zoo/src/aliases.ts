@@ -47,6 +47,14 @@ export const ALIASES: Readonly<Record<string, string>> = {
   DenseNet201: 'densenet201',
   MobileNet: 'mobilenet_v1',
   MobileNetV2: 'mobilenet_v2',
+  // Without a data set: these depths are the papers' for CIFAR
+  preresnet20: 'preresnet20_cifar10',
+  preresnet56: 'preresnet56_cifar10',
+  preresnet110: 'preresnet110_cifar10',
+  preresnet164: 'preresnet164bn_cifar10',
+  wrn16_10: 'wrn16_10_cifar10',
+  wrn28_10: 'wrn28_10_cifar10',
+  wrn40_8: 'wrn40_8_cifar10',
   // akamaster/pytorch_resnet_cifar10: the paper's own form, without parameters in the shortcuts
   resnet20: 'resnet20_cifar10_a',
   resnet32: 'resnet32_cifar10_a',

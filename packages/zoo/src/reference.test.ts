@@ -8,7 +8,7 @@ import type { BuildOptions } from '@convkit/core';
 import { densenet, type DenseNetSpec } from '@convkit/densenet';
 import { mobilenetV2, MOBILENETS_V2 } from '@convkit/depthwise';
 import { profile } from '@convkit/profile';
-import { resnet, RESNETS, type ResNetSpec } from '@convkit/resnet';
+import { resnet, RESNETS, resnetV2, type ResNetSpec, type ResNetV2Spec } from '@convkit/resnet';
 import { shufflenetV2, SHUFFLENETS_V2, type ShuffleNetV2Spec } from '@convkit/shufflenet';
 import { vgg, VGGS, type VggSpec } from '@convkit/vgg';
 import * as tf from '@tensorflow/tfjs-core';
@@ -49,6 +49,7 @@ const sameName: Build = (options, row) => zoo.get(row.model).build(options);
 const variant = (id: string): Build => (options) => zoo.get(id).build(options);
 const vggOf = (spec: VggSpec): Build => (options) => vgg.build(spec, options);
 const resnetOf = (spec: ResNetSpec): Build => (options) => resnet.build(spec, options);
+const resnetV2Of = (spec: ResNetV2Spec): Build => (options) => resnetV2.build(spec, options);
 const basic = (...depths: number[]): ResNetSpec => ({ stem: 'imagenet', block: 'basic', depths });
 const bottleneck = (...depths: number[]): ResNetSpec => ({ stem: 'imagenet', block: 'bottleneck', depths });
 const densenetOf = (spec: DenseNetSpec): Build => (options) => densenet.build(spec, options);
@@ -60,6 +61,16 @@ const cifarVgg = { batchNorm: true, head: { pool: 1, widths: [], dropout: 0 } } 
 const cifarResnet = { stem: 'cifar', width: 64 } as const;
 const cifarDensenet = { stem: 'cifar' } as const;
 const cifarShufflenet = { stem: { filters: 24, stride: 1, pool: false } } as const;
+
+/** `resnext26_32x4d`: 2 + 12 n layers in four stages, 32 groups, base width 4. */
+const fourStages = ({ model }: ReferenceRow, layers: number): [number, number, number, number] => {
+  const n = (Number(/\d+/.exec(model)?.[0]) - 2) / layers;
+  return [n, n, n, n];
+};
+const cardinality = ({ model }: ReferenceRow) => {
+  const [, groups, baseWidth] = /_(\d+)x(\d+)d/.exec(model) ?? [];
+  return { groups: Number(groups), baseWidth: Number(baseWidth) };
+};
 
 const RULES: readonly Rule[] = [
   { model: /./, note: /rounded/, is: 'rounded by its source, and counts more than convolutions and dense layers' },
@@ -94,6 +105,40 @@ const RULES: readonly Rule[] = [
   { model: /^resnet1202_cifar10$/, is: resnetOf({ stem: 'cifar', block: 'basic', depths: [200, 200, 200] }) },
   { model: /_cifar10$/, note: /option-A/, is: (options, row) => zoo.get(`${row.model}_a`).build(options) },
   { model: /^resnet/, is: sameName },
+
+  { model: /^wide_resnet50_2$/, note: /BN folded/, is: 'has biases instead of batch norm' },
+  { model: /^wide_resnet/, is: sameName },
+  { model: /^resnext29_4x64d_cifar10$/, note: /kuangliu/, is: 'its blocks give twice the width of their 3x3, here 512 to 2048 channels; starts with a 1x1 convolution' },
+  { model: /^resnext/, note: /kuangliu/, is: 'starts with a 1x1 convolution' },
+  { model: /^resnext(14|26|38)_/, is: (options, row) => resnetOf({ ...bottleneck(...fourStages(row, 12)), ...cardinality(row) })(options, row) },
+  { model: /^resnext(20|272)_/, is: (options, row) => resnetOf({ stem: 'cifar', block: 'bottleneck', depths: fourStages(row, 9).slice(1), width: 64, ...cardinality(row) })(options, row) },
+  { model: /^resnext/, is: sameName },
+
+  { model: /^preresnet/, note: /Keras/, is: 'strides in the last block of a stage, with max pools for shortcuts, and has convolution biases' },
+  { model: /^preresnet/, note: /kuangliu/, is: 'has no batch norm after the last block' },
+  { model: /^preresnet18_wd4$/, is: 'its last block keeps the full width' },
+  { model: /^preresnet/, note: /timm|prototxt/, is: (options, row) => zoo.get(row.model.replace('preresnet', 'resnetv2_')).build(options) },
+  // pytorchcv has a batch norm after the first convolution.
+  { model: /^preresnet10$/, is: resnetV2Of({ ...basic(1, 1, 1, 1), stemNorm: true }) },
+  { model: /^preresnet12$/, is: resnetV2Of({ ...basic(2, 1, 1, 1), stemNorm: true }) },
+  { model: /^preresnet14$/, is: resnetV2Of({ ...basic(2, 2, 1, 1), stemNorm: true }) },
+  { model: /^preresnet16$/, is: resnetV2Of({ ...basic(2, 2, 2, 1), stemNorm: true }) },
+  { model: /^preresnet34$/, is: resnetV2Of({ ...basic(3, 4, 6, 3), stemNorm: true }) },
+  { model: /^preresnetbc14b$/, is: resnetV2Of({ ...bottleneck(1, 1, 1, 1), stemNorm: true }) },
+  { model: /^preresnetbc38b$/, is: resnetV2Of({ ...bottleneck(3, 3, 3, 3), stemNorm: true }) },
+  { model: /^preresnet50$/, note: /\(v1\)/, is: resnetV2Of({ ...bottleneck(3, 4, 6, 3), stemNorm: true, strideOn: 'first' }) },
+  { model: /^preresnet50$/, is: resnetV2Of({ ...bottleneck(3, 4, 6, 3), stemNorm: true }) },
+  { model: /^preresnet101$/, note: /\(v1\)/, is: resnetV2Of({ ...bottleneck(3, 4, 23, 3), stemNorm: true, strideOn: 'first' }) },
+  { model: /^preresnet101$/, is: resnetV2Of({ ...bottleneck(3, 4, 23, 3), stemNorm: true }) },
+  { model: /^preresnet152$/, note: /\(v1\)/, is: resnetV2Of({ ...bottleneck(3, 8, 36, 3), stemNorm: true, strideOn: 'first' }) },
+  { model: /^preresnet152$/, is: resnetV2Of({ ...bottleneck(3, 8, 36, 3), stemNorm: true }) },
+  { model: /^preresnet200$/, note: /\(v1\)/, is: resnetV2Of({ ...bottleneck(3, 24, 36, 3), stemNorm: true, strideOn: 'first' }) },
+  { model: /^preresnet200$/, is: resnetV2Of({ ...bottleneck(3, 24, 36, 3), stemNorm: true }) },
+  { model: /^preresnet1001_cifar10$/, is: resnetV2Of({ stem: 'cifar', block: 'bottleneck', depths: [111, 111, 111] }) },
+  { model: /^preresnet1202_cifar10$/, is: resnetV2Of({ stem: 'cifar', block: 'basic', depths: [200, 200, 200] }) },
+  { model: /^preresnet/, is: sameName },
+  { model: /^wrn20_10_32bit_cifar10$/, is: 'is not of 6 n + 4 layers, and has a batch norm for its 10 classes' },
+  { model: /^wrn/, is: sameName },
 
   { model: /^densenet121_cifar10$/, is: densenetOf({ ...cifarDensenet, growthRate: 32, blocks: [6, 12, 24, 16] }) },
   { model: /^densenet161_cifar10$/, is: densenetOf({ ...cifarDensenet, growthRate: 48, blocks: [6, 12, 36, 24] }) },
@@ -134,7 +179,7 @@ const label = (row: ReferenceRow) => `${row.model} at ${row.input} (${[row.note,
 beforeAll(() => tf.setBackend('cpu'));
 
 it('reads every row, and has a rule for each', () => {
-  expect(ROWS).toHaveLength(178);
+  expect(ROWS).toHaveLength(254);
   expect(ROWS.filter((row) => ruleOf(row) === undefined).map(label)).toEqual([]);
   expect(ROWS.every((row) => row.params > 0 && row.macs > 0)).toBe(true);
 });
@@ -156,6 +201,12 @@ it('leaves out only what has no counterpart here', () => {
     'mobilenet_v2_x0_25: osmr mobilenetv2_wd4',
     'mobilenet_v2_x0_5: osmr mobilenetv2_wd2',
     'mobilenet_v2_x0_75: osmr mobilenetv2_w3d4',
+    'preresnet101: Keras ResNet101V2',
+    'preresnet152: Keras ResNet152V2',
+    'preresnet18_wd4: osmr preresnet18_wd4',
+    'preresnet34_cifar10: kuangliu PreActResNet34',
+    'preresnet50: Keras ResNet50V2',
+    'preresnet50_cifar10: kuangliu PreActResNet50',
     'resnet101: Keras ResNet101',
     'resnet152: Cadene fbresnet152',
     'resnet152: Keras ResNet152',
@@ -165,7 +216,12 @@ it('leaves out only what has no counterpart here', () => {
     'resnet50: conv1 has bias (+64)',
     'resnet50: Keras ResNet50',
     'resnet50: rounded',
+    'resnext29_2x64d_cifar10: kuangliu ResNeXt29_2x64d',
+    'resnext29_32x4d_cifar10: kuangliu ResNeXt29_32x4d',
+    'resnext29_4x64d_cifar10: kuangliu ResNeXt29_4x64d',
     'vgg16: rounded',
+    'wide_resnet50_2: osmr wrn50_2',
+    'wrn20_10_32bit_cifar10: osmr wrn20_10_32bit_cifar10',
   ]);
 });
 

@@ -1,7 +1,7 @@
 import { closest, OptionError, option, readOptions, type BuildOptions, type Family, type ImageShape } from '@convkit/core';
 import { densenet } from '@convkit/densenet';
 import { mobilenetV1, mobilenetV2 } from '@convkit/depthwise';
-import { resnet } from '@convkit/resnet';
+import { resnet, resnetV2 } from '@convkit/resnet';
 import { shufflenetV1, shufflenetV2 } from '@convkit/shufflenet';
 import { vgg } from '@convkit/vgg';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
@@ -50,7 +50,7 @@ export interface Zoo {
   readonly families: readonly Family[];
 }
 
-const families: readonly Family[] = [vgg, resnet, densenet, mobilenetV1, mobilenetV2, shufflenetV1, shufflenetV2];
+const families: readonly Family[] = [vgg, resnet, resnetV2, densenet, mobilenetV1, mobilenetV2, shufflenetV1, shufflenetV2];
 
 function entryOf(family: Family, id: string): TinyEntry {
   const row = family.variants[id] ?? {};

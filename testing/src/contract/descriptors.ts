@@ -4,7 +4,7 @@ import {
 } from '@convkit/core';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
 import { depthwiseSeparable, invertedResidual } from '@convkit/depthwise';
-import { basicBlock, bottleneck } from '@convkit/resnet';
+import { basicBlock, bottleneck, preactBasicBlock, preactBottleneck } from '@convkit/resnet';
 import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
 import { convUnit } from '@convkit/vgg';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -76,6 +76,13 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('bottleneck', 'projection, stride in the 3x3', (x) => bottleneck(x, { filters: 3, stride: 2, name: 'block' }), normalised),
   row('bottleneck', 'projection of equal shapes', (x) => bottleneck(x, { filters: 2, shortcut: 'projectionAlways', name: 'block' }), normalised),
   row('bottleneck', 'stride in the first 1x1', (x) => bottleneck(x, { filters: 3, stride: 2, strideOn: 'first', name: 'block' }), normalised),
+  row('bottleneck', 'in groups', (x) => bottleneck(x, { filters: 4, stride: 2, groups: 2, baseWidth: 32, name: 'block' }), normalised),
+  row('basicBlock', 'without shortcut', (x) => basicBlock(x, { filters: 4, stride: 2, shortcut: 'none', name: 'block' }), normalised),
+  row('preactBasicBlock', 'identity', (x) => preactBasicBlock(x, { filters: 8, name: 'block' }), normalised),
+  row('preactBasicBlock', 'padded shortcut', (x) => preactBasicBlock(x, { filters: 12, stride: 2, shortcut: 'padded', name: 'block' }), normalised),
+  row('preactBasicBlock', 'projection, dropout', (x) => preactBasicBlock(x, { filters: 4, stride: 2, dropout: 0.25, name: 'block' }), { trainingDiffers: true, random: true }),
+  row('preactBottleneck', 'projection, stride in the 3x3', (x) => preactBottleneck(x, { filters: 3, stride: 2, name: 'block' }), normalised),
+  row('preactBottleneck', 'stride in the first 1x1', (x) => preactBottleneck(x, { filters: 3, stride: 2, strideOn: 'first', naming: 'pytorchcv', name: 'block' }), normalised),
   row('denseLayer', 'bottleneck', (x) => denseLayer(x, { growthRate: 3, name: 'layer' }), normalised),
   row('denseLayer', 'plain, with dropout', (x) => denseLayer(x, { growthRate: 4, bottleneck: false, dropout: 0.25, name: 'layer' }), { trainingDiffers: true, random: true }),
   row('denseBlock', 'two layers', (x) => denseBlock(x, { layers: 2, growthRate: 2, name: 'block' }), normalised),
