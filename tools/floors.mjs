@@ -20,6 +20,7 @@ export const FLOORS = {
 
   '@convkit/zoo': { floor: 4, tfjs: PEERS },
 
+  '@convkit/classic': FAMILY,
   '@convkit/vgg': FAMILY,
   '@convkit/resnet': FAMILY,
   '@convkit/densenet': FAMILY,

@@ -4,7 +4,7 @@ import { CommandError } from '../errors.js';
 
 const shape = v.array(v.pipe(v.number(), v.integer(), v.minValue(1)));
 const parameters = v.array(v.strictTuple([v.string(), shape]));
-const entry = v.object({ constructor: v.string(), kwargs: v.record(v.string(), v.unknown()) });
+const entry = v.object({ module: v.string(), constructor: v.string(), kwargs: v.record(v.string(), v.unknown()) });
 
 const inferSchema = v.object({
   format: v.literal('parity-infer/1'),

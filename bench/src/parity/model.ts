@@ -1,16 +1,15 @@
 import { loadStateDict } from '@convkit/weights';
-import { zoo } from '@convkit/zoo';
-import { fixtureStream, fixtureTensor, fromNchw } from '@convkit/testing';
+import { ALIASES, zoo } from '@convkit/zoo';
+import { fixtureName, fixtureStream, fixtureTensor, fromNchw } from '@convkit/testing';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Fixture } from './fixture.js';
 
 /** Builds the network that a fixture names, with the fixture's weights. */
 export function fixtureModel({ entry, input_shape, params }: Fixture, options: { dropout?: number } = {}): LayersModel {
-  const { model_name, num_classes } = entry.kwargs;
-  const name = typeof model_name === 'string' ? model_name : entry.constructor;
+  const { num_classes } = entry.kwargs;
   const [, channels, height, width] = input_shape;
-  const model = zoo.get(name).build({
+  const model = zoo.get(fixtureName(entry, ALIASES)).build({
     inputShape: [height, width, channels],
     initialWeights: 'zeros',
     ...(typeof num_classes === 'number' ? { classes: num_classes } : {}),

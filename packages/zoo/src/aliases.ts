@@ -4,6 +4,7 @@
  * neither is. Names that a library shares with our ids need no entry; where two libraries disagree, torchvision's meaning
  * holds (pytorchcv's resnet50 is our resnet50_v1), or where it has none, the paper's (pytorchcv's
  * densenet40_k12_cifar10 compresses, and is our densenet40_k12_cifar10_pytorchcv).
+ * A name with a library in front of it, `pytorchcv/alexnet`, has that library's meaning.
  */
 export const ALIASES: Readonly<Record<string, string>> = {
   // timm
@@ -39,6 +40,11 @@ export const ALIASES: Readonly<Record<string, string>> = {
   shufflenet_g3_wd4: 'shufflenet_v1_x0_25_g3',
   shufflenetv2_wd2: 'shufflenet_v2_x0_5',
   shufflenetv2_w1: 'shufflenet_v2_x1_0',
+  alexnetb: 'alexnet',
+  'pytorchcv/alexnet': 'alexnet_ungrouped',
+  zfnetb: 'zfnet_wide',
+  // Caffe
+  bvlc_reference_caffenet: 'caffenet',
   // Keras
   VGG16: 'vgg16',
   VGG19: 'vgg19',

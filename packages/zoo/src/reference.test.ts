@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import '@tensorflow/tfjs-backend-cpu';
+import { lenet, LENETS } from '@convkit/classic';
 import type { BuildOptions } from '@convkit/core';
 import { densenet, type DenseNetSpec } from '@convkit/densenet';
 import { mobilenetV2, MOBILENETS_V2 } from '@convkit/depthwise';
@@ -171,6 +172,13 @@ const RULES: readonly Rule[] = [
   // Here stage 2 has 224 channels, as one version of the paper prints.
   { model: /^shufflenet_v2_x2_0_cifar10$/, is: shufflenetOf('shufflenet_v2_x2_0', { ...cifarShufflenet, stages: [{ filters: 224, units: 4 }, { filters: 488, units: 8 }, { filters: 976, units: 4 }] }) },
   { model: /^shufflenet_/, is: sameName },
+
+  { model: /^alexnet$/, note: /grouped two-tower/, is: variant('bvlc_alexnet') },
+  { model: /^alexnet$/, note: /without the two-GPU grouping/, is: variant('alexnet_ungrouped') },
+  // The image is padded to 32x32 already, and has one channel.
+  { model: /^lenet5$/, is: (options) => lenet.build({ ...LENETS.lenet5, padding: 0 }, { ...options, inputShape: [32, 32, 1], classes: 10 }) },
+  { model: /^lenet_caffe$/, is: (options) => lenet.build('lenet_caffe', { ...options, inputShape: [28, 28, 1], classes: 10 }) },
+  { model: /^(alexnet|caffenet|lenet_cifar10|nin_)/, is: sameName },
 ];
 
 const ruleOf = (row: ReferenceRow) => RULES.find(({ model, note }) => model.test(row.model) && (note === undefined || note.test(`${row.note}; ${row.source}`)));
@@ -179,7 +187,7 @@ const label = (row: ReferenceRow) => `${row.model} at ${row.input} (${[row.note,
 beforeAll(() => tf.setBackend('cpu'));
 
 it('reads every row, and has a rule for each', () => {
-  expect(ROWS).toHaveLength(254);
+  expect(ROWS).toHaveLength(264);
   expect(ROWS.filter((row) => ruleOf(row) === undefined).map(label)).toEqual([]);
   expect(ROWS.every((row) => row.params > 0 && row.macs > 0)).toBe(true);
 });

@@ -52,7 +52,7 @@ describe('list', () => {
     const all = zoo.list({ tiny: true });
     expect(new Set(all.map((entry) => entry.id)).size).toBe(all.length);
     expect(all.filter((entry) => entry.params === undefined).map((entry) => entry.id))
-      .toEqual(['vgg_tiny', 'resnet_tiny', 'resnetv2_tiny', 'densenet_tiny', 'mobilenet_v1_tiny', 'mobilenet_v2_tiny', 'shufflenet_v1_tiny', 'shufflenet_v2_tiny']);
+      .toEqual(['vgg_tiny', 'resnet_tiny', 'resnetv2_tiny', 'densenet_tiny', 'mobilenet_v1_tiny', 'mobilenet_v2_tiny', 'shufflenet_v1_tiny', 'shufflenet_v2_tiny', 'lenet5_tiny', 'alexnet_tiny', 'nin_tiny', 'all_cnn_tiny']);
     expect(counted).toEqual(all.filter((entry) => entry.params !== undefined));
     expect(counted.every((entry) => entry.params > 0 && entry.macs > 0 && entry.url.startsWith('https://'))).toBe(true);
   });
@@ -71,6 +71,8 @@ describe('get', () => {
     expect(zoo.get('wrn28_10')).toMatchObject({ id: 'wrn28_10_cifar10', family: 'resnet-v2', paper: 'Wide Residual Networks' });
     expect(zoo.get('DenseNet121').id).toBe('densenet121');
     expect(zoo.get('VGG16').id).toBe('vgg16');
+    expect(zoo.get('bvlc_reference_caffenet').id).toBe('caffenet');
+    expect([zoo.get('alexnet').id, zoo.get('pytorchcv/alexnet').id]).toEqual(['alexnet', 'alexnet_ungrouped']);
   });
 
   it('builds, and hands out the row to change', () => {

@@ -1,3 +1,4 @@
+import { alexnet, allCnn, lenet, nin } from '@convkit/classic';
 import { closest, OptionError, option, readOptions, type BuildOptions, type Family, type ImageShape } from '@convkit/core';
 import { densenet } from '@convkit/densenet';
 import { mobilenetV1, mobilenetV2 } from '@convkit/depthwise';
@@ -50,7 +51,7 @@ export interface Zoo {
   readonly families: readonly Family[];
 }
 
-const families: readonly Family[] = [vgg, resnet, resnetV2, densenet, mobilenetV1, mobilenetV2, shufflenetV1, shufflenetV2];
+const families: readonly Family[] = [vgg, resnet, resnetV2, densenet, mobilenetV1, mobilenetV2, shufflenetV1, shufflenetV2, lenet, alexnet, nin, allCnn];
 
 function entryOf(family: Family, id: string): TinyEntry {
   const row = family.variants[id] ?? {};

@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
+import * as classic from '@convkit/classic';
 import * as core from '@convkit/core';
 import * as densenet from '@convkit/densenet';
 import * as depthwise from '@convkit/depthwise';
@@ -82,7 +83,7 @@ const OTHERS = new Set([
 ]);
 
 test('every exported block has a row, and every exported layer class is behind one', () => {
-  const exported = Object.entries({ ...core, ...vgg, ...resnet, ...densenet, ...depthwise, ...shufflenet }).filter(([name, value]) => typeof value === 'function' && !OTHERS.has(name));
+  const exported = Object.entries({ ...core, ...classic, ...vgg, ...resnet, ...densenet, ...depthwise, ...shufflenet }).filter(([name, value]) => typeof value === 'function' && !OTHERS.has(name));
   const classes = exported.filter(([, value]) => (value as { prototype?: unknown }).prototype instanceof layers.Layer).map(([name]) => name);
   const blocks = exported.map(([name]) => name).filter((name) => !classes.includes(name));
   expect([...new Set(DESCRIPTORS.map(({ exported }) => exported))].sort()).toEqual([...blocks].sort());

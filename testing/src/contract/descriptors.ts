@@ -1,3 +1,4 @@
+import { mlpConv } from '@convkit/classic';
 import {
   activation, adaptiveAvgPool, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, localResponseNorm,
   maxPool, padChannels, sliceChannels,
@@ -70,6 +71,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('flatten', 'an image', (x) => flatten(x)),
   row('dropout', 'a third', (x) => dropout(x, { rate: 1 / 3 }), { trainingDiffers: true, random: true }),
   row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
+  row('mlpConv', 'stride and padding', (x) => mlpConv(x, { filters: 4, kernelSize: 3, stride: 2, padding: 1, pointwise: [5, 3], name: 'stage' })),
   row('basicBlock', 'identity', (x) => basicBlock(x, { filters: 8, name: 'block' }), normalised),
   row('basicBlock', 'projection', (x) => basicBlock(x, { filters: 4, stride: 2, name: 'block' }), normalised),
   row('basicBlock', 'padded shortcut', (x) => basicBlock(x, { filters: 12, stride: 2, shortcut: 'padded', name: 'block' }), normalised),

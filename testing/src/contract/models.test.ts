@@ -4,10 +4,11 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { OptionError, registerLayers } from '@convkit/core';
 import { torchParameters } from '@convkit/weights';
-import { zoo } from '@convkit/zoo';
+import { ALIASES, zoo } from '@convkit/zoo';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { fixtureName } from '../fixture-name.js';
 import { kernelMacs, trainableParams } from '../model-counts.js';
 import { difference, reload } from './contract.js';
 
@@ -39,7 +40,7 @@ test.each(ROWS)('%s has its outputs, its counts and a torch name for every weigh
 });
 
 interface Fixture {
-  entry: { constructor: string; kwargs: { model_name?: string; num_classes?: number } };
+  entry: { module: string; constructor: string; kwargs: { model_name?: string; num_classes?: number } };
   /** [N, C, H, W] */
   input_shape: [number, number, number, number];
   params: [string, number[]][];
@@ -50,7 +51,7 @@ const FIXTURES = new URL('../../fixtures/parity/', import.meta.url);
 
 test.each(readdirSync(FIXTURES))('names and shapes its weights as %s does', (file) => {
   const { entry, input_shape: [, channels, height, width], params, trainable_params } = JSON.parse(readFileSync(new URL(file, FIXTURES), 'utf8')) as Fixture;
-  const { id, classes, build } = zoo.get(entry.kwargs.model_name ?? entry.constructor);
+  const { id, classes, build } = zoo.get(fixtureName(entry, ALIASES));
   const model = build({ inputShape: [height, width, channels], classes: entry.kwargs.num_classes ?? classes, initialWeights: 'zeros' });
   expect(Object.fromEntries(namesAndShapes(model)), id).toEqual(Object.fromEntries(params));
   expect(trainableParams(model)).toBe(trainable_params);
