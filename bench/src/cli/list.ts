@@ -20,9 +20,9 @@ export function addList(program: Command, session: Session): void {
         printJson(session.io, entries);
         return;
       }
-      const rows = entries.map((entry) => [entry.id, entry.family, String(entry.year), si(entry.params), si(entry.macs), shape(entry.input)]);
+      const rows = entries.map((entry) => [entry.id, entry.family, si(entry.params), si(entry.macs), shape(entry.input)]);
       printLine(session.io, table([
-        { title: 'model' }, { title: 'family' }, { title: 'year', right: true }, { title: 'params', right: true }, { title: 'MACs', right: true }, { title: 'input', right: true },
+        { title: 'model' }, { title: 'family' }, { title: 'params', right: true }, { title: 'MACs', right: true }, { title: 'input', right: true },
       ], rows));
     });
 }
