@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { bytes, integer } from '@convkit/profile/numbers';
+import { bytes, integer, si } from '@convkit/profile/numbers';
 import type { WrittenRecord } from '../records/write.js';
 import { printLine } from './io.js';
 import { inputOption, integerOption, textOption } from './options.js';
@@ -43,7 +43,7 @@ export function addBenchCost(bench: Command, session: Session): void {
 /** Costs of records as a table. */
 export function costTable(written: readonly WrittenRecord[]): string {
   const rows = written.map(({ record }) => [
-    record.subject.variant, integer(record.subject.params.trainable), integer(record.cost?.macs ?? 0), integer(record.cost?.activations ?? 0), bytes(record.cost?.peakActivationBytes ?? 0),
+    record.subject.variant, integer(record.subject.params.trainable), si(record.cost?.macs ?? 0), si(record.cost?.activations ?? 0), bytes(record.cost?.peakActivationBytes ?? 0),
   ]);
   return table([
     { title: 'model' }, { title: 'parameters', right: true }, { title: 'MACs', right: true }, { title: 'activations', right: true }, { title: 'peak', right: true },
