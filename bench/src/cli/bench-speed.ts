@@ -63,10 +63,11 @@ export function speedTable(written: readonly WrittenRecord[]): string {
     const { median, ci95 } = speed.ratio;
     const plain = speed.rivals.find((rival) => rival.engine === speed.backend);
     const versus = plain === undefined ? '' : plain.resolved ? `${(1 / plain.ratio.median).toFixed(2)}x` : 'not resolved';
-    const steady = `${median.toFixed(2)} (${ci95[0].toFixed(2)}-${ci95[1].toFixed(2)})${speed.resolved ? '' : ' ?'}`;
-    return [[subject.variant, speed.engine, milliseconds(speed.absolute.p50), steady, versus, `${(speed.achieved ?? 0).toFixed(1)}`]];
+    const times = [median, ...ci95].map((value) => (value < 10 ? value.toFixed(2) : value.toPrecision(3)));
+    const steady = `${times[0]} (${times[1]}-${times[2]})${speed.resolved ? '' : ' ?'}`;
+    return [[subject.variant, speed.engine, milliseconds(speed.absolute.p50), steady, versus]];
   });
   return table([
-    { title: 'model' }, { title: 'engine' }, { title: 'an image', right: true }, { title: 'x reference (95 %)', right: true }, { title: 'vs plain', right: true }, { title: 'GMAC/s', right: true },
+    { title: 'model' }, { title: 'engine' }, { title: 'an image', right: true }, { title: 'x ref. (95 %)', right: true }, { title: 'vs plain', right: true },
   ], rows);
 }
