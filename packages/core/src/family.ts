@@ -125,13 +125,14 @@ export function defineFamily<Spec extends object, const Variants extends Readonl
     const wanted = distinct(label, parsed.features);
     return keepingOnlyItsWeights(() => {
       const x = input({ shape: [...inputShape], name: 'input' });
-      const built = (initialWeights === 'zeros' ? withLazyWeights : withWeights)(() => buildSpec(x, spec, {
+      const make = () => buildSpec(x, spec, {
         classes: parsed.classes ?? row.classes ?? definition.classes,
         inputShape,
         includeTop: parsed.includeTop && parsed.features === undefined,
         dropout: (paper) => dropout ?? paper,
         weights: (initializer) => ({ kernelInitializer: initialWeights === 'zeros' ? 'zeros' : initializer, seed }),
-      }));
+      });
+      const built = initialWeights === 'zeros' ? withLazyWeights(make) : make();
       const outputs = wanted === undefined ? built.output : wanted.map((name) => feature(label, built, name));
       return model({ inputs: x, outputs, name: parsed.name ?? label });
     });
@@ -162,8 +163,6 @@ function keepingOnlyItsWeights(build: () => LayersModel): LayersModel {
     for (const [name, variable] of Object.entries(variables)) if (!before.has(name) && !kept.has(name)) variable.dispose();
   }
 }
-
-const withWeights = <T>(build: () => T): T => build();
 
 /**
  * Builds with weights on tfjs' cpu backend, where one is registered: zeros stay unmapped pages there until something

@@ -4,42 +4,13 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { activationMemory, runtimeNodes, trafficBytes } from './memory.js';
 import { lastFeatureMap, receptiveFields, type ReceptiveField } from './receptive-field.js';
 
-/** One layer, for one image. */
-export interface LayerProfile {
-  name: string;
-  /** The layer's class. */
-  type: string;
-  inputShape: (number | null)[];
-  outputShape: (number | null)[];
-  /** Learned weights, shared ones at their first use. */
-  params: number;
-  /** Batch-norm moving means and variances. */
-  runningStats: number;
-  /** Multiply-accumulates of convolutions and dense products. */
-  macs: number;
-  /** 2 x macs. */
-  flops: number;
-  /** flops and every other elementary operation. */
-  allOps: number;
-  /** Elements of the layer's convolution and dense outputs. */
-  activations: number;
-  /** Bytes of the layer's output, float32. */
-  outputBytes: number;
-  /** In input pixels, larger side. */
-  receptiveField: number;
-}
-
-/** Cost of a model for one image, counting rule matmul-v1 (see the README). */
-export interface Profile {
-  model: string;
-  /** [H, W, C] */
-  input: number[];
-  /** Length of a flat output; null for a model that outputs maps or several tensors. */
-  classes: number | null;
-  /** Learned weights: kernels, biases, gamma, beta. */
+/** What is counted of a layer and of a model alike, for one image. */
+interface Counts {
+  /** Learned weights: kernels, biases, gamma, beta. Shared ones count once, at their first use. */
   params: number;
   /** Batch-norm moving means and variances, which tf.layers' countParams includes and PyTorch's count does not. */
   runningStats: number;
+  /** Multiply-accumulates of convolutions and dense products. */
   macs: number;
   /** 2 x macs. */
   flops: number;
@@ -47,6 +18,28 @@ export interface Profile {
   allOps: number;
   /** Output elements of convolutions and dense layers. */
   activations: number;
+}
+
+/** One layer, for one image. */
+export interface LayerProfile extends Counts {
+  name: string;
+  /** The layer's class. */
+  type: string;
+  inputShape: (number | null)[];
+  outputShape: (number | null)[];
+  /** Bytes of the layer's output, float32. */
+  outputBytes: number;
+  /** In input pixels, larger side. */
+  receptiveField: number;
+}
+
+/** Cost of a model for one image, counting rule matmul-v1 (see the README). */
+export interface Profile extends Counts {
+  model: string;
+  /** [H, W, C] */
+  input: number[];
+  /** Length of a flat output; null for a model that outputs maps or several tensors. */
+  classes: number | null;
   /** Bytes of the input and all op outputs of the compiled graph, float32. */
   activationBytes: number;
   /** Most of them alive at once. */
