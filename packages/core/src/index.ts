@@ -10,18 +10,21 @@ export { convolve2d, depthwiseConvolve2d, type ConvolveAttributes, type Depthwis
 export { dense, DenseLayer, multiplyMatrices, type DenseOptions } from './dense.js';
 export { depthwiseConv2d, DepthwiseConv2dLayer, type DepthwiseConv2dOptions } from './depthwise-conv2d.js';
 export { defineFamily, type BuildContext, type BuildOptions, type Built, type Family, type FamilyDefinition, type ImageShape, type Paper, type VariantRow } from './family.js';
+export { globalAveragePool, GlobalAveragePoolLayer, globalMaxPool, GlobalMaxPoolLayer, type GlobalPoolOptions } from './global-pool.js';
 export { INITIALIZERS, seedOption, type InitializerName } from './initialization.js';
 export { layerLabel, type Layer, type LayerOptions } from './layer.js';
 export { localResponseNorm, LocalResponseNormLayer, localResponseNormalize, type LocalResponseNormOptions } from './local-response-norm.js';
 export { isLowerable, type Lowerable, type Lowering, type OpAttributes, type OpKind, type Value, type ValueShape, type WindowAttributes } from './lowering.js';
-export { add, concatenate, dropout, flatten, type DropoutOptions } from './merge.js';
+export { add, concatenate, dropout, flatten, maximum, multiply, type DropoutOptions } from './merge.js';
 export { closest, describeValue, OptionError, unknownName } from './option-error.js';
 export { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
 export { effectiveKernel, resolvePadding, windowOutput, type Padding, type PaddingOption } from './padding.js';
 export { adaptiveAvgPool2d, avgPool2d, maxPool2d, spatialMean, type PoolAttributes } from './pool.js';
 export {
-  adaptiveAvgPool, AdaptiveAvgPoolLayer, avgPool, AvgPoolLayer, globalAveragePool, GlobalAveragePoolLayer, maxPool, MaxPoolLayer,
-  type AdaptiveAvgPoolOptions, type AvgPoolOptions, type GlobalAveragePoolOptions, type PoolOptions,
+  adaptiveAvgPool, AdaptiveAvgPoolLayer, avgPool, AvgPoolLayer, maxPool, MaxPoolLayer,
+  type AdaptiveAvgPoolOptions, type AvgPoolOptions, type PoolOptions,
 } from './pool-layers.js';
 export { hashString, normalStream, randomStream } from './random.js';
+export { reduceChannels, ReduceChannelsLayer, type ReduceChannelsOptions } from './reduce-channels.js';
 export { coreLayers, registerLayers } from './register-layers.js';
+export { squeezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js';

@@ -1,11 +1,29 @@
 /** tf.layers' own layers that need nothing more than options that are checked. */
 import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { layerEntries, layerLabel, type LayerOptions } from './layer.js';
+import { OptionError } from './option-error.js';
 import { option, readOptions } from './options.js';
 
 /** Elementwise sum of tensors of one shape. */
 export function add(inputs: SymbolicTensor[], options: LayerOptions = {}): SymbolicTensor {
   return layers.add(readOptions(layerLabel('add', options?.name), layerEntries, options)).apply(inputs) as SymbolicTensor;
+}
+
+/**
+ * Elementwise product; axes of length 1 are repeated: a gate [N, 1, 1, C] or [N, H, W, 1] scales an image [N, H, W, C].
+ * All inputs have the same rank.
+ */
+export function multiply(inputs: SymbolicTensor[], options: LayerOptions = {}): SymbolicTensor {
+  return layers.multiply(readOptions(layerLabel('multiply', options?.name), layerEntries, options)).apply(inputs) as SymbolicTensor;
+}
+
+/** Elementwise maximum of tensors of one shape. @throws OptionError for other shapes: tf.maximum's gradient knows no broadcasting. */
+export function maximum(inputs: SymbolicTensor[], options: LayerOptions = {}): SymbolicTensor {
+  const where = layerLabel('maximum', options?.name);
+  const checked = readOptions(where, layerEntries, options);
+  const shapes = inputs.map(({ shape }) => shape);
+  if (new Set(shapes.map(String)).size > 1) throw new OptionError(where, 'inputs', shapes, 'tensors of one shape');
+  return layers.maximum(checked).apply(inputs) as SymbolicTensor;
 }
 
 /** Concatenation along the channels: [N, H, W, C1], [N, H, W, C2], ... -> [N, H, W, C1 + C2 + ...]. */

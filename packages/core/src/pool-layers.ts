@@ -5,7 +5,7 @@ import type { Lowering, Value } from './lowering.js';
 import { OptionError } from './option-error.js';
 import { option, readOptions } from './options.js';
 import { paddingOption, resolvePadding, type Padding, type PaddingOption } from './padding.js';
-import { adaptiveAvgPool2d, avgPool2d, maxPool2d, spatialMean, type PoolAttributes } from './pool.js';
+import { adaptiveAvgPool2d, avgPool2d, maxPool2d, type PoolAttributes } from './pool.js';
 
 export interface PoolOptions extends LayerOptions {
   /** One integer or [height, width]. */
@@ -198,49 +198,9 @@ export class AdaptiveAvgPoolLayer extends layers.Layer {
   }
 }
 
-export interface GlobalAveragePoolOptions extends LayerOptions {
-  /** Keep height and width as 1. Default false. */
-  keepDims?: boolean;
-}
-
-/** Mean over height and width. [N, H, W, C] -> [N, C], or [N, 1, 1, C] with keepDims. */
-export class GlobalAveragePoolLayer extends layers.Layer {
-  /** @nocollapse */
-  static readonly className = 'ConvkitGlobalAveragePool';
-  private readonly keepDims: boolean;
-
-  constructor(options: GlobalAveragePoolOptions = {}) {
-    const { keepDims, ...base } = readOptions(layerLabel('globalAveragePool', options?.name), { ...layerEntries, keepDims: option.withDefault(option.boolean(), false) }, options);
-    super(base);
-    this.keepDims = keepDims;
-  }
-
-  override computeOutputShape(inputShape: (number | null)[] | (number | null)[][]): (number | null)[] {
-    const shape = imageShape(layerLabel('globalAveragePool', this.name), inputShape);
-    return this.keepDims ? [shape[0], 1, 1, shape[3]] : [shape[0], shape[3]];
-  }
-
-  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return tf.tidy(() => {
-      const mean = spatialMean(oneTensor<tf.Tensor4D>(inputs));
-      return this.keepDims ? mean : tf.reshape(mean, [mean.shape[0], mean.shape[3]]);
-    });
-  }
-
-  lower(g: Lowering, [x]: readonly [Value]): Value {
-    return g.op('reduce', [x], { kind: 'mean', axes: [1, 2], keepDims: this.keepDims });
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return { ...super.getConfig(), keepDims: this.keepDims };
-  }
-}
-
 /** Max pooling of a symbolic tensor. See {@link MaxPoolLayer}. */
 export const maxPool = applyLayer((options: PoolOptions) => new MaxPoolLayer(options));
 /** Average pooling of a symbolic tensor. See {@link AvgPoolLayer}. */
 export const avgPool = applyLayer((options: AvgPoolOptions) => new AvgPoolLayer(options));
 /** Adaptive average pooling of a symbolic tensor. See {@link AdaptiveAvgPoolLayer}. */
 export const adaptiveAvgPool = applyLayer((options: AdaptiveAvgPoolOptions) => new AdaptiveAvgPoolLayer(options));
-/** Global average pooling of a symbolic tensor. See {@link GlobalAveragePoolLayer}. */
-export const globalAveragePool = applyLayer((options: GlobalAveragePoolOptions) => new GlobalAveragePoolLayer(options));

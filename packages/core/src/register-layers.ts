@@ -5,13 +5,15 @@ import { ChannelShuffleLayer, PadChannelsLayer, SliceChannelsLayer } from './cha
 import { Conv2dLayer } from './conv2d.js';
 import { DenseLayer } from './dense.js';
 import { DepthwiseConv2dLayer } from './depthwise-conv2d.js';
+import { GlobalAveragePoolLayer, GlobalMaxPoolLayer } from './global-pool.js';
 import { LocalResponseNormLayer } from './local-response-norm.js';
-import { AdaptiveAvgPoolLayer, AvgPoolLayer, GlobalAveragePoolLayer, MaxPoolLayer } from './pool-layers.js';
+import { AdaptiveAvgPoolLayer, AvgPoolLayer, MaxPoolLayer } from './pool-layers.js';
+import { ReduceChannelsLayer } from './reduce-channels.js';
 
 /** Every layer class of this package. */
 export const coreLayers = [
-  Conv2dLayer, DepthwiseConv2dLayer, BatchNormLayer, MaxPoolLayer, AvgPoolLayer, AdaptiveAvgPoolLayer, GlobalAveragePoolLayer,
-  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer,
+  Conv2dLayer, DepthwiseConv2dLayer, BatchNormLayer, MaxPoolLayer, AvgPoolLayer, AdaptiveAvgPoolLayer, GlobalAveragePoolLayer, GlobalMaxPoolLayer,
+  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, ReduceChannelsLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer,
 ] as const;
 
 /** Makes tf.loadLayersModel know these layers. Call it once before loading a saved model; importing registers nothing. */

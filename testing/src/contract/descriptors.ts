@@ -1,7 +1,7 @@
 import { mlpConv } from '@convkit/classic';
 import {
-  activation, adaptiveAvgPool, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, localResponseNorm,
-  maxPool, padChannels, sliceChannels,
+  activation, adaptiveAvgPool, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
+  maximum, maxPool, multiply, padChannels, reduceChannels, sliceChannels, squeezeExcite,
 } from '@convkit/core';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
 import { depthwiseSeparable, invertedResidual } from '@convkit/depthwise';
@@ -57,6 +57,10 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('adaptiveAvgPool', 'enlarging', (x) => adaptiveAvgPool(x, { outputSize: 9 })),
   row('globalAveragePool', 'flat', (x) => globalAveragePool(x, {})),
   row('globalAveragePool', 'kept dimensions', (x) => globalAveragePool(x, { keepDims: true })),
+  row('globalMaxPool', 'flat', (x) => globalMaxPool(x, {})),
+  row('globalMaxPool', 'kept dimensions', (x) => globalMaxPool(x, { keepDims: true })),
+  row('reduceChannels', 'mean', (x) => reduceChannels(x, { kind: 'mean' })),
+  row('reduceChannels', 'max', (x) => reduceChannels(x, { kind: 'max' })),
   row('channelShuffle', 'four groups', (x) => channelShuffle(x, { groups: 4 })),
   row('sliceChannels', 'the middle', (x) => sliceChannels(x, { start: 2, size: 3 })),
   row('padChannels', 'both sides', (x) => padChannels(x, { before: 1, after: 2 })),
@@ -67,9 +71,16 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('activation', 'gelu', (x) => activation(x, { kind: 'gelu' })),
   row('activation', 'softmax', (x) => activation(x, { kind: 'softmax' })),
   row('add', 'an image and itself', (x) => add([x, activation(x, { kind: 'silu' })])),
+  row('multiply', 'a gate a channel', (x) => multiply([x, globalAveragePool(x, { keepDims: true })])),
+  row('multiply', 'a gate a position', (x) => multiply([reduceChannels(x, { kind: 'mean' }), x])),
+  row('maximum', 'an image and another', (x) => maximum([x, activation(x, { kind: 'tanh' })])),
   row('concatenate', 'two images', (x) => concatenate([x, activation(x, { kind: 'hardSigmoid' })])),
   row('flatten', 'an image', (x) => flatten(x)),
   row('dropout', 'a third', (x) => dropout(x, { rate: 1 / 3 }), { trainingDiffers: true, random: true }),
+  row('squeezeExcite', 'a quarter', (x) => squeezeExcite(x, { ratio: 4, name: 'se' })),
+  row('squeezeExcite', 'hard sigmoid, SiLU, without bias', (x) => squeezeExcite(x, { squeeze: 3, gate: 'hardSigmoid', activation: 'silu', useBias: false, naming: 'pytorchcv', name: 'se' })),
+  row('squeezeExcite', 'of maxima, rounded to 8, a ReLU gate', (x) => squeezeExcite(x, { pool: 'max', gate: 'relu', rounding: 'multipleOf8', naming: 'timm', name: 'se' })),
+  row('squeezeExcite', 'each position by itself', (x) => squeezeExcite(x, { pool: 'none', ratio: 2, gate: 'tanh', name: 'se' })),
   row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
   row('mlpConv', 'stride and padding', (x) => mlpConv(x, { filters: 4, kernelSize: 3, stride: 2, padding: 1, pointwise: [5, 3], name: 'stage' })),
   row('basicBlock', 'identity', (x) => basicBlock(x, { filters: 8, name: 'block' }), normalised),
