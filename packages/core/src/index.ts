@@ -28,3 +28,4 @@ export { hashString, normalStream, randomStream } from './random.js';
 export { reduceChannels, ReduceChannelsLayer, type ReduceChannelsOptions } from './reduce-channels.js';
 export { coreLayers, registerLayers } from './register-layers.js';
 export { squeezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js';
+export { stochasticDepth, StochasticDepthLayer, type StochasticDepthOptions } from './stochastic-depth.js';

@@ -53,8 +53,8 @@ export interface OpAttributes {
   /** x / (k + alpha/size * sum of squares over `size` neighbouring channels)^beta. */
   localResponseNorm: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
   resize: { readonly size: readonly [number, number]; readonly method: 'nearest' | 'bilinear'; readonly alignCorners: boolean; readonly halfPixelCenters: boolean };
-  /** Identity at inference. */
-  dropout: { readonly rate: number };
+  /** Identity at inference. `perSample`: a sample is dropped as a whole (stochastic depth), not element by element. */
+  dropout: { readonly rate: number; readonly perSample?: boolean };
 }
 
 export type OpKind = keyof OpAttributes;

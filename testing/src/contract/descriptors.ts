@@ -1,7 +1,7 @@
 import { mlpConv } from '@convkit/classic';
 import {
   activation, adaptiveAvgPool, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
-  maximum, maxPool, multiply, padChannels, reduceChannels, sliceChannels, squeezeExcite,
+  maximum, maxPool, multiply, padChannels, reduceChannels, sliceChannels, squeezeExcite, stochasticDepth,
 } from '@convkit/core';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
 import { depthwiseSeparable, invertedResidual } from '@convkit/depthwise';
@@ -81,6 +81,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('squeezeExcite', 'hard sigmoid, SiLU, without bias', (x) => squeezeExcite(x, { squeeze: 3, gate: 'hardSigmoid', activation: 'silu', useBias: false, naming: 'pytorchcv', name: 'se' })),
   row('squeezeExcite', 'of maxima, rounded to 8, a ReLU gate', (x) => squeezeExcite(x, { pool: 'max', gate: 'relu', rounding: 'multipleOf8', naming: 'timm', name: 'se' })),
   row('squeezeExcite', 'each position by itself', (x) => squeezeExcite(x, { pool: 'none', ratio: 2, gate: 'tanh', name: 'se' })),
+  row('stochasticDepth', 'a third', (x) => stochasticDepth(x, { rate: 1 / 3 }), { trainingDiffers: true, random: true }),
   row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
   row('mlpConv', 'stride and padding', (x) => mlpConv(x, { filters: 4, kernelSize: 3, stride: 2, padding: 1, pointwise: [5, 3], name: 'stage' })),
   row('basicBlock', 'identity', (x) => basicBlock(x, { filters: 8, name: 'block' }), normalised),
