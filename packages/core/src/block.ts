@@ -1,4 +1,4 @@
-import { INITIALIZERS, seedOption, type InitializerName } from './initialization.js';
+import { initializerOption, seedOption, type KernelInitializer } from './initialization.js';
 import { option } from './options.js';
 
 /** Options that every block takes: how its layers are called, and how their kernels start. */
@@ -6,16 +6,16 @@ export interface BlockOptions {
   /** Module path of the block, `layer1.0`: its layers' names begin with it. Default: tf.layers' own names. */
   name?: string;
   /** Default: what the block's reference uses. */
-  kernelInitializer?: InitializerName;
+  kernelInitializer?: KernelInitializer;
   /** Mixed with the kernels' names. Default 0. */
   seed?: number;
 }
 
 /** The entries of {@link BlockOptions} for `readOptions`. */
-export function blockEntries(initial: InitializerName) {
+export function blockEntries(initial: KernelInitializer) {
   return {
     name: option.optional(option.text()),
-    kernelInitializer: option.withDefault(option.oneOf(INITIALIZERS), initial),
+    kernelInitializer: option.withDefault(initializerOption, initial),
     seed: option.withDefault(seedOption, 0),
   } as const;
 }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { layers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { activationOption, type ActivationKind } from './activation.js';
 import { convolve2d } from './convolve.js';
-import { constantInitializer, initializer, INITIALIZERS, seedOption, type InitializerName } from './initialization.js';
+import { constantInitializer, initializer, initializerOption, seedOption, type KernelInitializer } from './initialization.js';
 import { applyLayer, imageShape, layerEntries, layerLabel, oneTensor, type LayerOptions } from './layer.js';
 import type { Lowering, Value } from './lowering.js';
 import { OptionError } from './option-error.js';
@@ -24,7 +24,7 @@ export interface ConvolutionOptions extends LayerOptions {
   /** Applied after the bias. Default 'linear'. */
   activation?: ActivationKind;
   /** Default 'heNormal'. */
-  kernelInitializer?: InitializerName;
+  kernelInitializer?: KernelInitializer;
   /** Mixed with the weight's name. Default 0. */
   seed?: number;
 }
@@ -44,7 +44,7 @@ export const convolutionEntries = {
   dilationRate: option.withDefault(option.pair(1), 1),
   useBias: option.withDefault(option.boolean(), true),
   activation: option.withDefault(activationOption, 'linear'),
-  kernelInitializer: option.withDefault(option.oneOf(INITIALIZERS), 'heNormal'),
+  kernelInitializer: option.withDefault(initializerOption, 'heNormal'),
   seed: option.withDefault(seedOption, 0),
 } as const;
 
@@ -56,7 +56,7 @@ export interface ConvolutionConfig {
   dilationRate: [number, number];
   useBias: boolean;
   activation: ActivationKind;
-  kernelInitializer: InitializerName;
+  kernelInitializer: KernelInitializer;
   seed: number;
 }
 
@@ -111,7 +111,7 @@ export class Conv2dLayer extends layers.Layer {
     convolutionShape(where, shape, this.config);
     const { kernelSize: [kh, kw], kernelInitializer, seed } = this.config;
     const channels = shape[3] / this.groups;
-    const fans = { fanIn: kh * kw * channels, fanOut: kh * kw * this.filters };
+    const fans = { fanIn: kh * kw * channels, fanOut: kh * kw * this.filters, groups: this.groups };
     this.kernel = this.addWeight('kernel', [kh, kw, channels, this.filters], 'float32', initializer(kernelInitializer, fans, seed, `${this.name}/kernel`));
     if (this.config.useBias) this.bias = this.addWeight('bias', [this.filters], 'float32', constantInitializer(0));
     super.build(inputShape);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { activate, activationOption, type ActivationKind } from './activation.js';
-import { constantInitializer, initializer, INITIALIZERS, seedOption, type InitializerName } from './initialization.js';
+import { constantInitializer, initializer, initializerOption, seedOption, type KernelInitializer } from './initialization.js';
 import { applyLayer, layerEntries, layerLabel, oneShape, oneTensor, type LayerOptions } from './layer.js';
 import type { Lowering, Value } from './lowering.js';
 import { OptionError } from './option-error.js';
@@ -33,7 +33,7 @@ export interface DenseOptions extends LayerOptions {
   /** Default 'linear'. */
   activation?: ActivationKind;
   /** Default 'glorotUniform'. */
-  kernelInitializer?: InitializerName;
+  kernelInitializer?: KernelInitializer;
   /** Mixed with the weight's name. Default 0. */
   seed?: number;
 }
@@ -52,7 +52,7 @@ export class DenseLayer extends layers.Layer {
       units: option.integer(1),
       useBias: option.withDefault(option.boolean(), true),
       activation: option.withDefault(activationOption, 'linear'),
-      kernelInitializer: option.withDefault(option.oneOf(INITIALIZERS), 'glorotUniform'),
+      kernelInitializer: option.withDefault(initializerOption, 'glorotUniform'),
       seed: option.withDefault(seedOption, 0),
     }, options);
     super(base);

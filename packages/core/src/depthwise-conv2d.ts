@@ -41,7 +41,7 @@ export class DepthwiseConv2dLayer extends layers.Layer {
     convolutionShape(where, shape, this.config);
     const { kernelSize: [kh, kw], kernelInitializer, seed } = this.config;
     const outputs = shape[3] * this.depthMultiplier;
-    const fans = { fanIn: kh * kw, fanOut: kh * kw * outputs };
+    const fans = { fanIn: kh * kw, fanOut: kh * kw * outputs, groups: shape[3] };
     this.kernel = this.addWeight('depthwise_kernel', [kh, kw, shape[3], this.depthMultiplier], 'float32', initializer(kernelInitializer, fans, seed, `${this.name}/depthwise_kernel`));
     if (this.config.useBias) this.bias = this.addWeight('bias', [outputs], 'float32', constantInitializer(0));
     super.build(inputShape);

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import * as v from 'valibot';
 import { option } from './options.js';
 import { hashString, normalStream, randomStream } from './random.js';
 
@@ -13,20 +14,55 @@ export const INITIALIZERS = [
 ] as const;
 export type InitializerName = (typeof INITIALIZERS)[number];
 
+/** Normal numbers of a given standard deviation. */
+export type NormalInitializer = {
+  kind: 'normal';
+  deviation: number;
+};
+
+/**
+ * A convolution that starts as the identity (Yu and Koltun 2016, section 3). With G groups of channels, input a of I and
+ * output b of O belong together if floor(a G / I) = floor(b G / O): the centre tap between them is G / O, so that the sum
+ * over a group's outputs is that over its inputs; for G = I = O it is 1 where a = b. All other taps are N(0, noise^2).
+ */
+export type IdentityInitializer = {
+  kind: 'identity';
+  /** G, at most I and O. Default: the smaller of them. */
+  groups?: number;
+  /** Standard deviation. Default 0. */
+  noise?: number;
+};
+
+/** By name, or with numbers of its own. */
+export type KernelInitializer = InitializerName | NormalInitializer | IdentityInitializer;
+
+export const initializerOption = v.pipe(
+  v.union([
+    v.picklist(INITIALIZERS),
+    v.strictObject({ kind: v.literal('normal'), deviation: option.number({ min: 0 }) }),
+    v.strictObject({ kind: v.literal('identity'), groups: v.optional(option.integer(1)), noise: v.optional(option.number({ min: 0 })) }),
+  ]),
+  v.description(`one of ${INITIALIZERS.join(', ')}, { kind: 'normal', deviation } or { kind: 'identity', groups, noise }`),
+) as v.GenericSchema<KernelInitializer>;
+
 export interface Fans {
   /** Inputs that one output sums over. */
   fanIn: number;
   /** Outputs that one input reaches, as torch counts them: output channels x kernel area. */
   fanOut: number;
+  /** Groups of a convolution. Default 1. */
+  groups?: number;
 }
 
 /** The seed option: any unsigned 32-bit integer. */
 export const seedOption = option.integer(0, 0xffffffff);
 
-type Draw = { normal: number } | { uniform: number } | { constant: number };
+type Draw = { normal: number } | { uniform: number } | { constant: number } | { identity: IdentityInitializer; fans: Fans };
 
-function drawOf(name: InitializerName, { fanIn, fanOut }: Fans): Draw {
-  switch (name) {
+function drawOf(initial: KernelInitializer, fans: Fans): Draw {
+  if (typeof initial === 'object') return initial.kind === 'normal' ? { normal: initial.deviation } : { identity: initial, fans };
+  const { fanIn, fanOut } = fans;
+  switch (initial) {
     case 'heNormal': return { normal: Math.sqrt(2 / fanIn) };
     case 'heUniform': return { uniform: Math.sqrt(6 / fanIn) };
     case 'heNormalFanOut': return { normal: Math.sqrt(2 / fanOut) };
@@ -40,7 +76,28 @@ function drawOf(name: InitializerName, { fanIn, fanOut }: Fans): Draw {
   }
 }
 
-function fill(values: Float32Array, draw: Draw, seed: number): Float32Array {
+/** Writes the centre tap of an identity over what is there: `values` is a kernel [..., inputs of a group, outputs], the groups one after the other in the outputs. */
+function writeIdentity(values: Float32Array, shape: readonly number[], { fanIn, fanOut, groups = 1 }: Fans, wanted: number | undefined): Float32Array {
+  const window = shape.slice(0, -2);
+  const taps = window.reduce((product, n) => product * n, 1);
+  const [inputs, outputs] = [fanIn / taps, fanOut / taps];
+  const shared = wanted ?? Math.min(inputs * groups, outputs);
+  const centre = window.reduce((position, n) => position * n + ((n - 1) >> 1), 0) * inputs * outputs;
+  for (let b = 0; b < outputs; b++) {
+    const first = Math.floor((b * groups) / outputs) * inputs;
+    for (let a = 0; a < inputs; a++) {
+      const together = Math.floor(((first + a) * shared) / (inputs * groups)) === Math.floor((b * shared) / outputs);
+      if (together) values[centre + a * outputs + b] = shared / outputs;
+    }
+  }
+  return values;
+}
+
+function fill(values: Float32Array, draw: Draw, seed: number, shape: readonly number[]): Float32Array {
+  if ('identity' in draw) {
+    const { groups, noise = 0 } = draw.identity;
+    return writeIdentity(fill(values, noise === 0 ? { constant: 0 } : { normal: noise }, seed, shape), shape, draw.fans, groups);
+  }
   if ('constant' in draw) return draw.constant === 0 ? values : values.fill(draw.constant);
   if ('normal' in draw) {
     const next = normalStream(seed);
@@ -68,7 +125,7 @@ class SeededInitializer extends tf.serialization.Serializable {
   apply(shape: (number | null)[]): tf.Tensor {
     const dimensions = shape as number[];
     if ('constant' in this.draw && this.draw.constant === 0) return tf.zeros(dimensions);
-    return tf.tensor(fill(new Float32Array(tf.util.sizeFromShape(dimensions)), this.draw, this.seed), dimensions);
+    return tf.tensor(fill(new Float32Array(tf.util.sizeFromShape(dimensions)), this.draw, this.seed, dimensions), dimensions);
   }
 
   override getConfig(): tf.serialization.ConfigDict {
@@ -80,7 +137,7 @@ class SeededInitializer extends tf.serialization.Serializable {
  * The initializer of one weight. The stream's seed mixes the model's seed with the weight's full name.
  * @param name Full name of the weight, `layer1.0.conv1/kernel`.
  */
-export function initializer(initial: InitializerName, fans: Fans, seed: number, name: string) {
+export function initializer(initial: KernelInitializer, fans: Fans, seed: number, name: string) {
   return new SeededInitializer(drawOf(initial, fans), (hashString(name) ^ Math.imul(seed + 1, 0x9e3779b1)) >>> 0);
 }
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { OptionError, unknownName, unknownOption } from './option-error.js';
+import { closest, OptionError, unknownOption } from './option-error.js';
 
 /** One option: a valibot schema that carries, as its description, the phrase an error shows after "must be". */
 export type OptionSchema = v.GenericSchema;
@@ -52,6 +52,8 @@ export const option = {
   /** An object with just these entries. */
   object: <const Entries extends OptionEntries>(entries: Entries) =>
     described(v.strictObject(entries), `{ ${Object.entries(entries).map(([key, schema]) => `${key}: ${phraseOf(schema)}`).join(', ')} }`),
+  /** A function; what it takes and gives is the caller's word. */
+  function: <F extends (...args: never[]) => unknown>() => described(v.custom<F>((value) => typeof value === 'function'), 'a function'),
   optional: <S extends v.GenericSchema>(schema: S) => v.optional(schema),
   withDefault: <S extends v.GenericSchema, const D extends v.InferInput<S>>(schema: S, value: D) => v.optional(schema, () => value as v.InferInput<S>),
 };
@@ -76,9 +78,8 @@ export function readOptions<const Entries extends OptionEntries>(where: string, 
   if (result.success) return result.output as OptionOutput<Entries>;
   const key = String(result.issues[0].path?.[0]?.key);
   const schema = entries[key];
-  const picklist = schema && innermostPicklist(schema);
-  if (picklist && typeof given[key] === 'string') throw unknownName(where, key, given[key], picklist);
-  throw new OptionError(where, key, given[key], (schema && phraseOf(schema)) ?? 'valid');
+  const near = schema && typeof given[key] === 'string' ? closest(given[key], namesOf(schema)) : undefined;
+  throw new OptionError(where, key, given[key], (schema && phraseOf(schema)) ?? 'valid', near === undefined ? '' : `Did you mean ${near}?`);
 }
 
 function readProperty(where: string, options: object, key: string): unknown {
@@ -97,7 +98,9 @@ function phraseOf(schema: v.GenericSchema): string | undefined {
   return v.getDescription(unwrap(schema));
 }
 
-function innermostPicklist(schema: v.GenericSchema): readonly string[] | undefined {
-  const inner = unwrap(schema) as unknown as { type: string; options?: readonly string[] };
-  return inner.type === 'picklist' ? inner.options : undefined;
+/** The names that a schema takes, alone or beside other forms. */
+function namesOf(schema: v.GenericSchema): readonly string[] {
+  const inner = unwrap(schema) as unknown as { type: string; options?: readonly unknown[] };
+  if (inner.type === 'picklist') return inner.options as readonly string[];
+  return inner.type === 'union' ? (inner.options as readonly v.GenericSchema[]).flatMap(namesOf) : [];
 }

@@ -9,12 +9,13 @@ import { GlobalAveragePoolLayer, GlobalMaxPoolLayer } from './global-pool.js';
 import { LocalResponseNormLayer } from './local-response-norm.js';
 import { AdaptiveAvgPoolLayer, AvgPoolLayer, MaxPoolLayer } from './pool-layers.js';
 import { ReduceChannelsLayer } from './reduce-channels.js';
+import { ResizeBilinearLayer } from './resize.js';
 import { StochasticDepthLayer } from './stochastic-depth.js';
 
 /** Every layer class of this package. */
 export const coreLayers = [
   Conv2dLayer, DepthwiseConv2dLayer, BatchNormLayer, MaxPoolLayer, AvgPoolLayer, AdaptiveAvgPoolLayer, GlobalAveragePoolLayer, GlobalMaxPoolLayer,
-  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, ReduceChannelsLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer, StochasticDepthLayer,
+  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, ReduceChannelsLayer, ResizeBilinearLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer, StochasticDepthLayer,
 ] as const;
 
 /** Makes tf.loadLayersModel know these layers. Call it once before loading a saved model; importing registers nothing. */

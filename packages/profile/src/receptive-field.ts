@@ -1,3 +1,4 @@
+import { fieldBehind, PIXEL_FIELD, type AxisField } from '@convkit/core';
 import { inputsOf, isOp, opOf, type Graph, type GraphNode, type OpNode } from '@convkit/graph';
 
 /** What one output position sees of the input, along height and width. In input pixels. */
@@ -11,13 +12,12 @@ export interface ReceptiveField {
 }
 
 /**
- * Receptive field of every node: size' = size + (k - 1) J, J' = J s, offset' = offset + ((k - 1) / 2 - p) J, with k the
- * dilated window and J the stride so far. Where paths join, the widest counts. A flattened or globally pooled map sees
- * what all its positions see together.
+ * Receptive field of every node, by core's `fieldBehind` along both axes. Where paths join, the widest counts. A flattened
+ * or globally pooled map sees what all its positions see together.
  */
 export function receptiveFields(graph: Graph): Map<GraphNode, ReceptiveField> {
   const fields = new Map<GraphNode, ReceptiveField>();
-  for (const input of graph.inputs) fields.set(input, { size: [1, 1], stride: [1, 1], offset: [0, 0] });
+  for (const input of graph.inputs) fields.set(input, bothAxes(() => PIXEL_FIELD));
   for (const node of graph.nodes) {
     if (!isOp(node)) continue;
     const seen = inputsOf(node).map((input) => fields.get(input)).filter((field) => field !== undefined);
@@ -37,10 +37,13 @@ function through(node: OpNode, field: ReceptiveField): ReceptiveField {
     ? { size: [from[1] ?? 1, from.length === 4 ? (from[2] ?? 1) : 1] as const, strides: [1, 1] as const, before: [0, 0] as const }
     : opOf(node.kind).window?.(shapes, node.attributes);
   if (window === undefined) return field;
-  const along = (axis: 0 | 1) => {
-    const [k, s, p, jump] = [window.size[axis], window.strides[axis], window.before[axis], field.stride[axis]];
-    return { size: field.size[axis] + (k - 1) * jump, stride: jump * s, offset: field.offset[axis] + ((k - 1) / 2 - p) * jump };
-  };
+  return bothAxes((axis) => fieldBehind(
+    { size: field.size[axis], stride: field.stride[axis], offset: field.offset[axis] },
+    { size: window.size[axis], stride: window.strides[axis], before: window.before[axis] },
+  ));
+}
+
+function bothAxes(along: (axis: 0 | 1) => AxisField): ReceptiveField {
   const [rows, columns] = [along(0), along(1)];
   return { size: [rows.size, columns.size], stride: [rows.stride, columns.stride], offset: [rows.offset, columns.offset] };
 }

@@ -1,7 +1,7 @@
 import { mlpConv } from '@convkit/classic';
 import {
   activation, adaptiveAvgPool, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
-  maximum, maxPool, multiply, padChannels, reduceChannels, sliceChannels, squeezeExcite, stochasticDepth,
+  maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth,
 } from '@convkit/core';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
 import { depthwiseSeparable, invertedResidual } from '@convkit/depthwise';
@@ -74,6 +74,9 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('multiply', 'a gate a channel', (x) => multiply([x, globalAveragePool(x, { keepDims: true })])),
   row('multiply', 'a gate a position', (x) => multiply([reduceChannels(x, { kind: 'mean' }), x])),
   row('maximum', 'an image and another', (x) => maximum([x, activation(x, { kind: 'tanh' })])),
+  row('resizeBilinear', 'smaller and larger', (x) => resizeBilinear(x, { size: [4, 11] })),
+  row('resizeBilinear', 'three times, zeros outside', (x) => resizeBilinear(x, { scale: [3, 2], outside: 'zero' })),
+  row('conv2d', 'starts as the identity, with noise', (x) => conv2d(x, { filters: 16, kernelSize: 3, padding: 1, kernelInitializer: { kind: 'identity', groups: 8, noise: 0.1 } })),
   row('concatenate', 'two images', (x) => concatenate([x, activation(x, { kind: 'hardSigmoid' })])),
   row('flatten', 'an image', (x) => flatten(x)),
   row('dropout', 'a third', (x) => dropout(x, { rate: 1 / 3 }), { trainingDiffers: true, random: true }),
