@@ -13,7 +13,7 @@ interface Attributes {
 }
 
 /** Puts s - 1 zeros behind every row and column: [N, H, W, C] -> [N, H s, W s, C]. */
-function insertZeros(x: tf.Tensor4D, [sh, sw]: readonly [number, number]): tf.Tensor4D {
+export function insertZeros(x: tf.Tensor4D, [sh, sw]: readonly [number, number]): tf.Tensor4D {
   if (sh === 1 && sw === 1) return x;
   const [n, h, w, c] = x.shape;
   const wide = tf.pad(tf.reshape(x, [n * h * w, 1, c]), [[0, 0], [0, sw - 1], [0, 0]]);

@@ -25,6 +25,11 @@ export interface OpAttributes {
   conv2d: WindowAttributes & { readonly dilations: readonly [number, number]; readonly groups: number };
   /** Inputs x [N, H, W, C], kernel [kh, kw, C, m], optional bias [C*m]; output channel c*m + j. */
   depthwiseConv2d: WindowAttributes & { readonly dilations: readonly [number, number] };
+  /**
+   * Inputs x [N, H, W, C], kernel [kh, kw, C/groups, F], offset [N, H', W', 2 G kh kw], where `modulated` a mask [N, H', W', G kh kw],
+   * optional bias [F]; channels as `deformableConvolve2d` has them.
+   */
+  deformConv2d: WindowAttributes & { readonly dilations: readonly [number, number]; readonly modulated: boolean };
   /** Inputs x [N, H, W, C], kernel [kh, kw, F, C], optional bias [F]; `padding` is cropped from the full output. */
   convTranspose2d: WindowAttributes & { readonly outputSize: readonly [number, number] };
   /** Inputs x [..., I], kernel [I, O], optional bias [O]. */
@@ -38,7 +43,7 @@ export interface OpAttributes {
   avgPool: WindowAttributes & { readonly size: readonly [number, number]; readonly counted: Padding };
   adaptiveAvgPool: { readonly outputSize: readonly [number, number] };
   reduce: { readonly kind: 'mean' | 'max' | 'sum'; readonly axes: readonly number[]; readonly keepDims: boolean };
-  binary: { readonly kind: 'add' | 'sub' | 'mul' | 'max' | 'min' };
+  binary: { readonly kind: 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min' };
   activation: { readonly kind: ActivationKind; readonly alpha?: number };
   /** Inputs x, slope (broadcast against x without its batch axis). */
   prelu: Record<never, never>;

@@ -23,7 +23,8 @@ export interface AvgPoolOptions extends PoolOptions {
   countIncludePad?: boolean;
 }
 
-const poolEntries = {
+/** The entries of {@link PoolOptions} for `readOptions`. */
+export const poolEntries = {
   ...layerEntries,
   poolSize: option.pair(1),
   strides: option.optional(option.pair(1)),
@@ -33,7 +34,8 @@ const poolEntries = {
 
 const avgPoolEntries = { ...poolEntries, countIncludePad: option.withDefault(option.boolean(), true) } as const;
 
-interface PoolConfig {
+/** What a pooling layer keeps of its options. */
+export interface PoolConfig {
   poolSize: [number, number];
   strides: [number, number];
   padding: PaddingOption;
@@ -41,7 +43,7 @@ interface PoolConfig {
 }
 
 /** Splits parsed options into what a pooling keeps and the rest. */
-function poolConfig<T extends Omit<PoolConfig, 'strides'> & { strides?: [number, number] | undefined }>(where: string, parsed: T) {
+export function poolConfig<T extends Omit<PoolConfig, 'strides'> & { strides?: [number, number] | undefined }>(where: string, parsed: T) {
   const { poolSize, strides, padding, ceilMode, ...rest } = parsed;
   if (typeof padding !== 'string') {
     const [top, bottom, left, right] = resolvePadding(padding, [0, 0], poolSize, [1, 1]);
@@ -60,7 +62,7 @@ function ceilPadding(length: number, kernel: number, stride: number, before: num
 }
 
 /** Attributes of a pooling over a known input, declared and actual padding apart. */
-function poolAttributes(input: readonly (number | null)[], { poolSize, strides, padding, ceilMode }: PoolConfig): PoolAttributes & { declared: Padding } {
+export function poolAttributes(input: readonly (number | null)[], { poolSize, strides, padding, ceilMode }: PoolConfig): PoolAttributes & { declared: Padding } {
   const [h, w] = [input[1] ?? 0, input[2] ?? 0];
   const declared = resolvePadding(padding, [h, w], poolSize, strides);
   if (!ceilMode) return { size: poolSize, strides, padding: declared, declared };
@@ -69,7 +71,8 @@ function poolAttributes(input: readonly (number | null)[], { poolSize, strides, 
   return { size: poolSize, strides, padding: actual, declared };
 }
 
-function poolShape(where: string, inputShape: (number | null)[] | (number | null)[][], config: PoolConfig): (number | null)[] {
+/** [N, H', W', C] of a pooling. @throws OptionError for a window larger than the padded input. */
+export function poolShape(where: string, inputShape: (number | null)[] | (number | null)[][], config: PoolConfig): (number | null)[] {
   const shape = imageShape(where, inputShape);
   const { padding } = poolAttributes(shape, config);
   const length = (axis: 0 | 1): number | null => {

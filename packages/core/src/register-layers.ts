@@ -1,6 +1,7 @@
 import { serialization } from '@tensorflow/tfjs-core';
 import { ActivationLayer } from './activation.js';
 import { BatchNormLayer } from './batch-norm.js';
+import { ChannelGateLayer } from './channel-gate.js';
 import { ChannelShuffleLayer, PadChannelsLayer, SliceChannelsLayer } from './channels.js';
 import { Conv2dLayer } from './conv2d.js';
 import { DenseLayer } from './dense.js';
@@ -9,13 +10,14 @@ import { GlobalAveragePoolLayer, GlobalMaxPoolLayer } from './global-pool.js';
 import { LocalResponseNormLayer } from './local-response-norm.js';
 import { AdaptiveAvgPoolLayer, AvgPoolLayer, MaxPoolLayer } from './pool-layers.js';
 import { ReduceChannelsLayer } from './reduce-channels.js';
-import { ResizeBilinearLayer } from './resize.js';
 import { StochasticDepthLayer } from './stochastic-depth.js';
+import { StochasticPoolLayer } from './stochastic-pool.js';
+import { WeightedSumLayer } from './weighted-sum.js';
 
 /** Every layer class of this package. */
 export const coreLayers = [
-  Conv2dLayer, DepthwiseConv2dLayer, BatchNormLayer, MaxPoolLayer, AvgPoolLayer, AdaptiveAvgPoolLayer, GlobalAveragePoolLayer, GlobalMaxPoolLayer,
-  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, ReduceChannelsLayer, ResizeBilinearLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer, StochasticDepthLayer,
+  Conv2dLayer, DepthwiseConv2dLayer, BatchNormLayer, MaxPoolLayer, AvgPoolLayer, StochasticPoolLayer, AdaptiveAvgPoolLayer, GlobalAveragePoolLayer, GlobalMaxPoolLayer,
+  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, ReduceChannelsLayer, WeightedSumLayer, ChannelGateLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer, StochasticDepthLayer,
 ] as const;
 
 /** Makes tf.loadLayersModel know these layers. Call it once before loading a saved model; importing registers nothing. */

@@ -77,7 +77,7 @@ describe.each(Object.entries(TOLERANCES))('the contract of every block and layer
 
 /** Exports that are neither blocks nor layers. A new export goes here or, if it is one, gets a row. */
 const OTHERS = new Set([
-  'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'convolve2d', 'depthwiseConvolve2d', 'multiplyMatrices', 'localResponseNormalize',
+  'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
 ]);

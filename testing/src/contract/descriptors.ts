@@ -1,7 +1,7 @@
 import { mlpConv } from '@convkit/classic';
 import {
-  activation, adaptiveAvgPool, add, avgPool, batchNorm, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
-  maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth,
+  activation, adaptiveAvgPool, add, avgPool, batchNorm, channelGate, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
+  maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth, stochasticPool, weightedSum,
 } from '@convkit/core';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
 import { depthwiseSeparable, invertedResidual } from '@convkit/depthwise';
@@ -53,6 +53,8 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('maxPool', 'same', (x) => maxPool(x, { poolSize: 2, padding: 'same' })),
   row('avgPool', 'padding counted', (x) => avgPool(x, { poolSize: 3, strides: 2, padding: 1 })),
   row('avgPool', 'padding not counted, ceil mode', (x) => avgPool(x, { poolSize: [2, 3], strides: 2, padding: [1, 0], countIncludePad: false, ceilMode: true })),
+  row('stochasticPool', 'padding, ceil mode', (x) => stochasticPool(activation(x, { kind: 'sigmoid' }), { poolSize: 3, strides: 2, padding: 1, ceilMode: true }), { trainingDiffers: true, random: true }),
+  row('stochasticPool', 'of negative activations too', (x) => stochasticPool(x, { poolSize: 2, padding: 'same' }), { trainingDiffers: true, random: true }),
   row('adaptiveAvgPool', 'overlapping cells', (x) => adaptiveAvgPool(x, { outputSize: [4, 3] })),
   row('adaptiveAvgPool', 'enlarging', (x) => adaptiveAvgPool(x, { outputSize: 9 })),
   row('globalAveragePool', 'flat', (x) => globalAveragePool(x, {})),
@@ -74,6 +76,12 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('multiply', 'a gate a channel', (x) => multiply([x, globalAveragePool(x, { keepDims: true })])),
   row('multiply', 'a gate a position', (x) => multiply([reduceChannels(x, { kind: 'mean' }), x])),
   row('maximum', 'an image and another', (x) => maximum([x, activation(x, { kind: 'tanh' })])),
+  row('weightedSum', 'a weight for each', (x) => weightedSum([x, activation(x, { kind: 'silu' })])),
+  row('weightedSum', 'softmax, three, by channel', (x) => weightedSum([x, activation(x, { kind: 'silu' }), activation(x, { kind: 'tanh' })], { per: 'channel', form: 'softmax' })),
+  row('weightedSum', 'sigmoid, of flat inputs', (x) => weightedSum([flatten(x), flatten(x)], { form: 'sigmoid' })),
+  row('channelGate', 'three parts, softmax', (x) => channelGate(x, { parts: [4, 1, 3], form: 'softmax' })),
+  row('channelGate', 'by channel, sigmoid', (x) => channelGate(x, { per: 'channel', form: 'sigmoid' })),
+  row('channelGate', 'one number', (x) => channelGate(x, {})),
   row('resizeBilinear', 'smaller and larger', (x) => resizeBilinear(x, { size: [4, 11] })),
   row('resizeBilinear', 'three times, zeros outside', (x) => resizeBilinear(x, { scale: [3, 2], outside: 'zero' })),
   row('conv2d', 'starts as the identity, with noise', (x) => conv2d(x, { filters: 16, kernelSize: 3, padding: 1, kernelInitializer: { kind: 'identity', groups: 8, noise: 0.1 } })),
@@ -113,3 +121,10 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('shuffleUnitV2', 'stride 1', (x) => shuffleUnitV2(x, { filters: 8, name: 'unit' }), normalised),
   row('shuffleUnitV2', 'stride 2', (x) => shuffleUnitV2(x, { filters: 12, stride: 2, name: 'unit' }), normalised),
 ];
+
+/** Exports of the packages of blocks that are neither blocks nor layers. A new export goes here or, if it is one, gets a row. */
+export const NO_BLOCKS: ReadonlySet<string> = new Set([
+  'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'multiplyMatrices', 'localResponseNormalize',
+  'adaptiveAvgPool2d', 'resizeBilinear2d', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
+  'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
+]);

@@ -2,7 +2,7 @@ import { activate } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOp, elements } from '../op.js';
 
-const functions = { add: tf.add, sub: tf.sub, mul: tf.mul, max: tf.maximum, min: tf.minimum } as const;
+const functions = { add: tf.add, sub: tf.sub, mul: tf.mul, div: tf.div, max: tf.maximum, min: tf.minimum } as const;
 
 export const binary = defineOp<'binary'>({
   kind: 'binary',
