@@ -15,7 +15,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 it('a writer that is killed leaves whole records only, and nothing after the sweep', async () => {
   const trials = 2;
   for (let trial = 0; trial < trials; trial++) {
-    const child = spawn(process.execPath, ['--import', LOADER, '--input-type=module', '--eval', writer(trial)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--conditions=@convkit/source', '--import', LOADER, '--input-type=module', '--eval', writer(trial)], { stdio: ['ignore', 'pipe', 'inherit'] });
     const closed = new Promise((resolve) => child.once('close', resolve));
     await new Promise((resolve) => child.stdout.once('data', resolve));
     await new Promise((resolve) => setTimeout(resolve, 30 + 60 * trial));

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { replaceFile } from '@convkit/data/node';
 import { recordId } from './identity.js';
 import { parseRecord, type RecordDraft, type ResultRecord } from './schema.js';
 
@@ -17,8 +17,7 @@ const TEMPORARY = /^\..+\.(\d+)-[0-9a-f]+\.tmp$/;
 
 /**
  * Adds one record below `folder`, never touching another: `<YYYY-MM-DD>/<kind>-<variant>-<engine>-<id8>.json`.
- * The file appears whole or not at all: temporary file in the same directory, fsync, rename, fsync of the directory.
- * (A plain write was torn in 21 of 100 kills.) Throws when the draft is no valid record, naming the first fault.
+ * The file appears whole or not at all. Throws when the draft is no valid record, naming the first fault.
  */
 export async function writeRecord(
   folder: string,
@@ -58,36 +57,6 @@ export async function sweepTemporaries(folder: string, fs: RecordFileSystem = no
     }
   }
   return removed;
-}
-
-async function replaceFile(file: string, text: string, fs: RecordFileSystem): Promise<void> {
-  const name = file.slice(dirname(file).length + 1);
-  const temporary = join(dirname(file), `.${name}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
-  const handle = await fs.open(temporary, 'wx');
-  try {
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await fs.rename(temporary, file);
-  } catch (error) {
-    await fs.unlink(temporary).catch(ignoreMissing);
-    throw error;
-  }
-  await syncDirectory(dirname(file), fs);
-}
-
-async function syncDirectory(folder: string, fs: RecordFileSystem): Promise<void> {
-  // Windows cannot open a directory; there the rename alone has to do.
-  if (process.platform === 'win32') return;
-  const handle = await fs.open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function namesIn(folder: string, fs: RecordFileSystem): Promise<string[]> {

@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, readFile, rename, type FileHandle } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { access, mkdir, open, readdir, rename, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fastSha256Hex } from './content-hash.js';
 import { DataError, reasonOf } from './data-error.js';
-import { foreignFormat } from './foreign-format.js';
-import { isGzip } from './gunzip.js';
 
 /** How far a download is. `total` is missing where the server does not say. */
 export interface DownloadProgress {
@@ -22,8 +19,12 @@ export interface DownloadOptions {
   readonly target: string;
   /** More bytes than this are not read. */
   readonly maxBytes: number;
-  /** Accepts the content or throws. */
-  readonly verify: (bytes: Uint8Array) => Promise<void>;
+  /** Whether these, the first 64 bytes or fewer, can be the file's: a piece that starts otherwise is not gone on with. */
+  readonly startsRight: (head: Uint8Array) => boolean;
+  /** Accepts the complete file at this path or throws. */
+  readonly verify: (path: string) => Promise<void>;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Longest time without a byte, in ms. */
   readonly stallTimeoutMs: number;
   /** Longest time for one address, in ms. */
@@ -33,7 +34,7 @@ export interface DownloadOptions {
 }
 
 /**
- * Fetches a gzip file so that `target` either does not change or holds verified content. What arrived before a failure stays in
+ * Fetches a file so that `target` either does not change or holds verified content. What arrived before a failure stays in
  * `<target>.part`; the next attempt goes on from there (HTTP range) and starts over when the result is wrong. Several processes
  * may fetch the same target: each works on a part file of its own.
  * @throws DataError ERR_DATA_DOWNLOAD that lists what happened at every address; the reason of `signal` when that was aborted.
@@ -106,7 +107,7 @@ type Fetched = 'whole' | 'resumed' | 'cannot resume';
 
 /** Appends to the part file, or writes it anew where the server or `resume` says so. */
 async function fetchPart(url: string, path: string, resume: boolean, options: DownloadOptions): Promise<Fetched> {
-  const { target, maxBytes, stallTimeoutMs, timeoutMs, onProgress, signal } = options;
+  const { target, maxBytes, startsRight, stallTimeoutMs, timeoutMs, onProgress, signal } = options;
   const limits = new AbortController();
   const late = (what: string) => () => limits.abort(new Error(`time limit: ${what}`));
   const overall = setTimeout(late(`not complete after ${timeoutMs} ms`), timeoutMs);
@@ -114,9 +115,9 @@ async function fetchPart(url: string, path: string, resume: boolean, options: Do
   let part: FileHandle | undefined;
   let received = 0;
   try {
-    const kept = resume ? await resumableBytes(path) : 0;
+    const kept = resume ? await resumableBytes(path, startsRight) : 0;
     // identity: a server that packs on the way would turn the .gz file into something else.
-    const headers = { 'accept-encoding': 'identity', ...(kept > 0 && { range: `bytes=${kept}-` }) };
+    const headers = { ...options.headers, 'accept-encoding': 'identity', ...(kept > 0 && { range: `bytes=${kept}-` }) };
     const response = await fetch(url, { headers, signal: signal ? AbortSignal.any([signal, limits.signal]) : limits.signal });
     const goesOn = response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${kept}-`) === true;
     // 416: the part file is no shorter than the whole, so it cannot be a part of it.
@@ -154,23 +155,29 @@ async function fetchPart(url: string, path: string, resume: boolean, options: Do
 
 /** @returns what is wrong with a complete part file, if anything. */
 async function checkPart(url: string, path: string, { target, verify }: DownloadOptions): Promise<string | undefined> {
-  const bytes = await readFile(path);
   try {
-    await verify(bytes);
+    await verify(path);
     return undefined;
   } catch (error) {
-    return `${url}: wrong content, ${bytes.length} bytes with SHA-256 ${await fastSha256Hex(bytes)}${isGzip(bytes) ? '' : `; ${foreignFormat(bytes)}`}: ${reasonOf(error)} (kept in ${target}.part, not used)`;
+    return `${url}: wrong content, ${(await stat(path)).size} bytes with SHA-256 ${await fileSha256(path)}: ${reasonOf(error)} (kept in ${target}.part, not used)`;
   }
 }
 
-/** Length of a part file worth going on with: it must at least start as gzip does. */
-async function resumableBytes(path: string): Promise<number> {
+/** SHA-256 of a file in hexadecimal, whatever its size. */
+export async function fileSha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+/** Length of a part file worth going on with. */
+async function resumableBytes(path: string, startsRight: DownloadOptions['startsRight']): Promise<number> {
   const part = await open(path, 'r').catch(() => undefined);
   if (!part) return 0;
   try {
-    const head = new Uint8Array(2);
-    await part.read(head, 0, 2, 0);
-    return isGzip(head) ? (await part.stat()).size : 0;
+    const head = new Uint8Array(64);
+    const { bytesRead } = await part.read(head, 0, head.length, 0);
+    return startsRight(head.subarray(0, bytesRead)) ? (await part.stat()).size : 0;
   } finally {
     await part.close();
   }

@@ -1,12 +1,13 @@
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import envPaths from 'env-paths';
 import { fastSha256Hex } from './content-hash.js';
 import { DataError, reasonOf } from './data-error.js';
 import type { ImageDataset } from './dataset.js';
 import { download, type DownloadProgress } from './download.js';
 import { assembleIdxDataset, type IdxDatasetSpec, type IdxFile, type IdxPart } from './fashion-mnist.js';
+import { foreignFormat } from './foreign-format.js';
+import { isGzip } from './gunzip.js';
 import { unpackIdx } from './idx.js';
 
 /** The places to look at, in the order of the fields, and how to download when none of them has the data. */
@@ -26,11 +27,6 @@ export interface IdxPlaces {
 
 type Files = Record<IdxPart, Uint8Array>;
 type Loaded = ImageDataset & { note?: string };
-
-/** Where downloads are kept: `convkit` in the user's cache folder as the operating system defines it (XDG_CACHE_HOME on Linux). */
-export function defaultCacheDirectory(): string {
-  return join(envPaths('convkit', { suffix: '' }).cache, 'datasets');
-}
 
 /**
  * Loads a set of the MNIST family from the first place that has it.
@@ -99,7 +95,12 @@ async function fetchFile(spec: IdxDatasetSpec, file: IdxFile, folder: string, { 
   const urls = spec.mirrors.map((mirror) => `${mirror}${file.name}.gz`);
   // Packed content is never longer than plain content plus gzip's own few bytes.
   const maxBytes = file.bytes + 65_536;
-  await download({ urls, target, maxBytes, verify: (bytes) => verifyContent(file, bytes), stallTimeoutMs, timeoutMs, onProgress, signal });
+  const verify = async (path: string) => {
+    const bytes = await readFile(path);
+    if (!isGzip(bytes)) throw new DataError('ERR_DATA_FORMAT', `must be gzip data; ${foreignFormat(bytes)}`);
+    await verifyContent(file, bytes);
+  };
+  await download({ urls, target, maxBytes, startsRight: isGzip, verify, stallTimeoutMs, timeoutMs, onProgress, signal });
 }
 
 async function verifyContent(file: IdxFile, bytes: Uint8Array): Promise<void> {

@@ -1,9 +1,10 @@
+import { cacheDirectory as userCache } from './cache-directory.js';
 import { booleanOption, checkOptions, customOption, describeValue, integerOption, nearest, textOption } from './check-options.js';
 import { DataError } from './data-error.js';
 import type { ImageDataset } from './dataset.js';
 import type { DownloadProgress } from './download.js';
 import { FASHION_MNIST } from './fashion-mnist.js';
-import { defaultCacheDirectory, loadIdxDataset } from './idx-files.js';
+import { loadIdxDataset } from './idx-files.js';
 import { shapes } from './shapes.js';
 
 /** Names that `loadDataset` knows. `auto` is Fashion-MNIST where it can be had, else `shapes`. */
@@ -55,7 +56,7 @@ export async function loadDataset(name: DatasetName, options: LoadDatasetOptions
     return await loadIdxDataset(FASHION_MNIST, {
       // An empty variable is how a shell says "not set".
       directory: directory ?? (process.env['CONVKIT_DATA'] || undefined),
-      cacheDirectory: cacheDirectory ?? defaultCacheDirectory(),
+      cacheDirectory: cacheDirectory ?? userCache('datasets'),
       systemDirectories: [systemDirectory ?? '/usr/share/datasets/fashion-mnist'],
       download, stallTimeoutMs, timeoutMs, onProgress, signal,
     });

@@ -1,3 +1,4 @@
 export { DATASET_NAMES, loadDataset, type DatasetName, type LoadDatasetOptions } from './load-dataset.js';
-export { defaultCacheDirectory } from './idx-files.js';
-export type { DownloadProgress } from './download.js';
+export { cacheDirectory } from './cache-directory.js';
+export { download, fileSha256, type DownloadOptions, type DownloadProgress } from './download.js';
+export { replaceFile, type FileSystem } from './replace-file.js';
