@@ -13,7 +13,7 @@ export { depthwiseConv2d, DepthwiseConv2dLayer, type DepthwiseConv2dOptions } fr
 export { defineFamily, type BuildContext, type BuildOptions, type Built, type Family, type FamilyDefinition, type ImageShape, type Paper, type VariantRow } from './family.js';
 export { gateFactors, gateOption, type GateForm, type GateOptions } from './gate.js';
 export { globalAveragePool, GlobalAveragePoolLayer, globalMaxPool, GlobalMaxPoolLayer, type GlobalPoolOptions } from './global-pool.js';
-export { INITIALIZERS, seedOption, type InitializerName } from './initialization.js';
+export { initializerOption, INITIALIZERS, seedOption, type IdentityInitializer, type InitializerName, type KernelInitializer, type NormalInitializer } from './initialization.js';
 export { layerLabel, type Layer, type LayerOptions } from './layer.js';
 export { localResponseNorm, LocalResponseNormLayer, localResponseNormalize, type LocalResponseNormOptions } from './local-response-norm.js';
 export { isLowerable, type Lowerable, type Lowering, type OpAttributes, type OpKind, type Value, type ValueShape, type WindowAttributes } from './lowering.js';
@@ -28,7 +28,9 @@ export {
 } from './pool-layers.js';
 export { hashString, normalStream, randomStream } from './random.js';
 export { reduceChannels, ReduceChannelsLayer, type ReduceChannelsOptions } from './reduce-channels.js';
+export { fieldBehind, PIXEL_FIELD, receptiveField, type AxisField, type AxisWindow, type WindowLayer } from './receptive-field.js';
 export { coreLayers, registerLayers } from './register-layers.js';
+export { resizeBilinear, resizeBilinear2d, ResizeBilinearLayer, type ResizeBilinearOptions } from './resize.js';
 export { squeezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js';
 export { stochasticDepth, StochasticDepthLayer, type StochasticDepthOptions } from './stochastic-depth.js';
 export { stochasticPool, StochasticPoolLayer, stochasticPoolMean, stochasticPoolSample, type StochasticPoolOptions } from './stochastic-pool.js';

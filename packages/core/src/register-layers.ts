@@ -10,6 +10,7 @@ import { GlobalAveragePoolLayer, GlobalMaxPoolLayer } from './global-pool.js';
 import { LocalResponseNormLayer } from './local-response-norm.js';
 import { AdaptiveAvgPoolLayer, AvgPoolLayer, MaxPoolLayer } from './pool-layers.js';
 import { ReduceChannelsLayer } from './reduce-channels.js';
+import { ResizeBilinearLayer } from './resize.js';
 import { StochasticDepthLayer } from './stochastic-depth.js';
 import { StochasticPoolLayer } from './stochastic-pool.js';
 import { WeightedSumLayer } from './weighted-sum.js';
@@ -17,7 +18,7 @@ import { WeightedSumLayer } from './weighted-sum.js';
 /** Every layer class of this package. */
 export const coreLayers = [
   Conv2dLayer, DepthwiseConv2dLayer, BatchNormLayer, MaxPoolLayer, AvgPoolLayer, StochasticPoolLayer, AdaptiveAvgPoolLayer, GlobalAveragePoolLayer, GlobalMaxPoolLayer,
-  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, ReduceChannelsLayer, WeightedSumLayer, ChannelGateLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer, StochasticDepthLayer,
+  ChannelShuffleLayer, SliceChannelsLayer, PadChannelsLayer, ReduceChannelsLayer, ResizeBilinearLayer, WeightedSumLayer, ChannelGateLayer, LocalResponseNormLayer, DenseLayer, ActivationLayer, StochasticDepthLayer,
 ] as const;
 
 /** Makes tf.loadLayersModel know these layers. Call it once before loading a saved model; importing registers nothing. */
