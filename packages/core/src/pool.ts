@@ -48,21 +48,30 @@ function countedCells(output: number, input: number, size: number, stride: numbe
   });
 }
 
+export interface AveragePoolAttributes extends PoolAttributes {
+  /** Padding that the divisor counts: all declared padding (count_include_pad) or none. What ceil mode adds beyond it is never counted. */
+  counted: Padding;
+}
+
 /**
- * Average pooling with torch's divisor: the window's cells inside the input and the counted part of the padding.
- * @param counted Padding that the divisor counts: all declared padding (count_include_pad) or none. What ceil mode
- *   adds beyond it is never counted.
+ * What the mean of a full window is multiplied with where the divisor counts fewer cells: [H', W'] factors, row by row.
+ * @param input [H, W] without padding. @param output [H', W'].
  */
-export function avgPool2d(x: tf.Tensor4D, { size, strides, padding, counted }: PoolAttributes & { counted: Padding }): tf.Tensor4D {
+export function averageScale({ size, strides, padding, counted }: AveragePoolAttributes, input: readonly [number, number], output: readonly [number, number]): number[] {
+  const rows = countedCells(output[0], input[0], size[0], strides[0], padding[0], [counted[0], counted[1]]);
+  const columns = countedCells(output[1], input[1], size[1], strides[1], padding[2], [counted[2], counted[3]]);
+  return rows.flatMap((r) => columns.map((c) => (size[0] * size[1]) / (r * c)));
+}
+
+/** Average pooling with torch's divisor: the window's cells inside the input and the counted part of the padding. [N, H, W, C] -> [N, H', W', C]. */
+export function avgPool2d(x: tf.Tensor4D, attributes: AveragePoolAttributes): tf.Tensor4D {
   return tf.tidy(() => {
     const [, h, w] = x.shape;
-    const padded = padOrCrop(x, padding);
-    const mean = tf.avgPool(padded, [...size], [...strides], 'valid');
-    const rows = countedCells(mean.shape[1], h, size[0], strides[0], padding[0], [counted[0], counted[1]]);
-    const columns = countedCells(mean.shape[2], w, size[1], strides[1], padding[2], [counted[2], counted[3]]);
-    if (rows.every((n) => n === size[0]) && columns.every((n) => n === size[1])) return mean;
-    const scale = rows.map((r) => columns.map((c) => (size[0] * size[1]) / (r * c)));
-    return tf.mul(mean, tf.tensor(scale.flat(), [1, rows.length, columns.length, 1]));
+    const { size, strides, padding } = attributes;
+    const mean = tf.avgPool(padOrCrop(x, padding), [...size], [...strides], 'valid');
+    const [, rows, columns] = mean.shape;
+    const scale = averageScale(attributes, [h, w], [rows, columns]);
+    return scale.every((factor) => factor === 1) ? mean : tf.mul(mean, tf.tensor(scale, [1, rows, columns, 1]));
   });
 }
 

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ImageShape } from '@convkit/core';
-import { deriveValue } from './derived.js';
-import { inputsOf, isOp, type Graph, type GraphNode, type OpNode } from './graph.js';
+import { evaluateConstants } from './constants.js';
+import { isOp, type Graph, type GraphNode, type OpNode } from './graph.js';
 import { opOf } from './ops/index.js';
 import { optimize } from './passes/index.js';
 import { graphOf } from './trace.js';
@@ -25,42 +25,12 @@ interface Step {
  * compiled: compile again after training.
  */
 export class CompiledModel {
-  private readonly constants = new Map<GraphNode, tf.Tensor>();
+  private readonly constants: Map<GraphNode, tf.Tensor>;
   private readonly steps: readonly Step[];
 
   constructor(private readonly graph: Graph) {
-    const program: OpNode[] = [];
-    for (const node of graph.nodes) {
-      if (node.kind === 'input') continue;
-      if (inputsOf(node).every((input) => this.constants.has(input))) this.constants.set(node, this.evaluateOnce(node));
-      else if (isOp(node)) program.push(node);
-    }
-    this.dropUnread(program);
-    this.steps = plan(program, graph);
-  }
-
-  private evaluateOnce(node: GraphNode): tf.Tensor {
-    const value = tf.tidy(() => {
-      const inputs = inputsOf(node).map((input) => this.constants.get(input) as tf.Tensor);
-      switch (node.kind) {
-        case 'weight': return tf.clone(node.variable.read());
-        case 'constant': return tf.fill(node.shape as number[], node.fill);
-        case 'derived': return deriveValue(node, inputs);
-        case 'input': throw new Error('an input has no value at compile time');
-        default: return tf.clone(opOf(node.kind).evaluate(inputs, node.attributes, node.fused));
-      }
-    });
-    return tf.keep(value);
-  }
-
-  /** Frees the weights that only derived values were made of. */
-  private dropUnread(program: readonly OpNode[]): void {
-    const read = new Set<GraphNode>([...program.flatMap((node) => node.inputs), ...this.graph.outputs]);
-    for (const [node, tensor] of this.constants) {
-      if (read.has(node)) continue;
-      tensor.dispose();
-      this.constants.delete(node);
-    }
+    this.constants = evaluateConstants(graph);
+    this.steps = plan(graph.nodes.filter((node): node is OpNode => isOp(node) && !this.constants.has(node)), graph);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { OpAttributes, OpKind, ValueShape } from '@convkit/core';
 import type * as tf from '@tensorflow/tfjs-core';
+import type { OnnxValue, OnnxWriter } from './onnx/writer.js';
 
 /** What one op costs, per image (batch 1). */
 export interface OpCost {
@@ -18,8 +19,7 @@ export interface OpWindow {
 }
 
 /**
- * One primitive op with all its facets. ONNX emission and the gradient are facets too; they join here when the
- * compiler of training and export lands.
+ * One primitive op with all its facets.
  */
 export interface OpDefinition<K extends OpKind> {
   readonly kind: K;
@@ -31,6 +31,10 @@ export interface OpDefinition<K extends OpKind> {
   evaluate(inputs: readonly tf.Tensor[], attributes: OpAttributes[K], fused: OpAttributes['activation'] | undefined): tf.Tensor;
   /** Spatial window; absent for ops that look at one position only. */
   window?(inputs: readonly ValueShape[], attributes: OpAttributes[K]): OpWindow;
+  /** Writes the op to an ONNX program; a fused activation is written by the caller. Images lie as NCHW there. */
+  onnx(writer: OnnxWriter, inputs: readonly OnnxValue[], attributes: OpAttributes[K], output: ValueShape): OnnxValue;
+  /** The first version of ONNX' operators that can say it. Default: the writer's. */
+  readonly opset?: number;
   /** Whether `evaluate` takes a fused activation. Default false. */
   readonly fuses?: boolean;
   /** Whether the output shares the input's memory. Default false. */

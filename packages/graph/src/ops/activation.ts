@@ -1,5 +1,8 @@
 import { activate, type ActivationKind } from '@convkit/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { writeActivation } from '../onnx/activation.js';
+import { PLAIN } from '../onnx/layout.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, inputShape } from '../op.js';
 
 /** Elementary operations an element: comparisons and additions 1 each, an exponential 4. */
@@ -12,4 +15,10 @@ export const activation = defineOp<'activation'>({
   shape: (inputs) => inputShape(inputs, 0),
   cost: (_, { kind }, output) => ({ macs: 0, elementwise: ACTIVATION_COST[kind] * elements(output) }),
   evaluate: ([x], { kind, alpha }) => activate(x as Tensor, kind, alpha),
+  onnx: (w, [x], attributes, shape) => {
+    const value = x as OnnxValue;
+    // Softmax runs over the graph's last axis, which is not the last of an image in NCHW; the others do not care.
+    const layout = attributes.kind === 'softmax' ? PLAIN : value.layout;
+    return { name: writeActivation(w, w.as(value, layout), attributes), shape, layout };
+  },
 });

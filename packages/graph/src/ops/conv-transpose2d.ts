@@ -1,5 +1,9 @@
 import { activate } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { NCHW, OIHW, PLAIN } from '../onnx/layout.js';
+import { ints } from '../onnx/program.js';
+import { windowPads } from '../onnx/window.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 
 /**
@@ -36,5 +40,15 @@ export const convTranspose2d = defineOp<'convTranspose2d'>({
     const along = (axis: 0 | 1) => seen(known(inputShape(inputs, 1), axis), strides[axis], padding[axis * 2] ?? 0);
     const [rows, columns] = [along(0), along(1)];
     return { size: [rows.size, columns.size], strides: [1 / strides[0], 1 / strides[1]], before: [rows.before, columns.before] };
+  },
+  onnx: (w, [x, kernel, bias], { strides, padding: [top, bottom, left, right], outputSize }, shape) => {
+    const [h, across] = [known((x as OnnxValue).shape, 1), known((x as OnnxValue).shape, 2)];
+    const [kh, kw] = [known((kernel as OnnxValue).shape, 0), known((kernel as OnnxValue).shape, 1)];
+    // What the output has beyond the cropped full one comes at its end.
+    const rest = [outputSize[0] + top + bottom - (h - 1) * strides[0] - kh, outputSize[1] + left + right - (across - 1) * strides[1] - kw];
+    const name = w.op('ConvTranspose', [w.as(x as OnnxValue, NCHW), w.as(kernel as OnnxValue, OIHW), ...(bias ? [w.as(bias, PLAIN)] : [])], {
+      kernel_shape: ints([kh, kw]), strides: ints(strides), pads: windowPads([top, bottom - Math.min(rest[0] ?? 0, 0), left, right - Math.min(rest[1] ?? 0, 0)]), output_padding: ints(rest.map((n) => Math.max(n, 0))),
+    });
+    return { name, shape, layout: NCHW };
   },
 });

@@ -1,5 +1,9 @@
 import { convolve2d, effectiveKernel } from '@convkit/core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { NCHW, OIHW, PLAIN } from '../onnx/layout.js';
+import { int, ints } from '../onnx/program.js';
+import { windowPads } from '../onnx/window.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
@@ -17,5 +21,12 @@ export const conv2d = defineOp<'conv2d'>({
   window: (inputs, { strides, padding, dilations }) => {
     const kernel = inputShape(inputs, 1);
     return { size: [effectiveKernel(known(kernel, 0), dilations[0]), effectiveKernel(known(kernel, 1), dilations[1])], strides, before: [padding[0], padding[2]] };
+  },
+  onnx: (w, [x, kernel, bias], { strides, padding, dilations, groups }, shape) => {
+    const size = (kernel as OnnxValue).shape.slice(0, 2) as number[];
+    const name = w.op('Conv', [w.as(x as OnnxValue, NCHW), w.as(kernel as OnnxValue, OIHW), ...(bias ? [w.as(bias, PLAIN)] : [])], {
+      kernel_shape: ints(size), strides: ints(strides), pads: windowPads(padding), dilations: ints(dilations), group: int(groups),
+    });
+    return { name, shape, layout: NCHW };
   },
 });

@@ -1,5 +1,7 @@
 import { activate } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { flattenedRows, imageOf, PLAIN } from '../onnx/layout.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 
 export const dense = defineOp<'dense'>({
@@ -19,4 +21,14 @@ export const dense = defineOp<'dense'>({
     const y = activate(bias ? tf.add(product, bias) : product, fused?.kind ?? 'linear', fused?.alpha);
     return input.shape.length === 2 ? y : tf.reshape(y, [...input.shape.slice(0, -1), weights.shape[1]]);
   }),
+  onnx: (w, inputs, _, shape) => {
+    const [x, kernel, bias] = inputs as [OnnxValue, OnnxValue, OnnxValue | undefined];
+    const image = imageOf(x.layout);
+    // A flattened image keeps its order; the rows of the kernel follow it.
+    const [layout, rows] = image === undefined ? [PLAIN, PLAIN] : [x.layout, flattenedRows(image, known(kernel.shape, 1))];
+    const operands = [w.as(x, layout), w.as(kernel, rows)];
+    if (x.shape.length === 2) return { name: w.op('Gemm', [...operands, ...(bias ? [w.as(bias, PLAIN)] : [])]), shape, layout: PLAIN };
+    const product = w.op('MatMul', operands);
+    return { name: bias ? w.op('Add', [product, w.as(bias, PLAIN)]) : product, shape, layout: PLAIN };
+  },
 });

@@ -1,5 +1,9 @@
 import { depthwiseConvolve2d, effectiveKernel } from '@convkit/core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { depthwiseLayout, NCHW, PLAIN } from '../onnx/layout.js';
+import { int, ints } from '../onnx/program.js';
+import { windowPads } from '../onnx/window.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
@@ -20,5 +24,12 @@ export const depthwiseConv2d = defineOp<'depthwiseConv2d'>({
   window: (inputs, { strides, padding, dilations }) => {
     const kernel = inputShape(inputs, 1);
     return { size: [effectiveKernel(known(kernel, 0), dilations[0]), effectiveKernel(known(kernel, 1), dilations[1])], strides, before: [padding[0], padding[2]] };
+  },
+  onnx: (w, [x, kernel, bias], { strides, padding, dilations }, shape) => {
+    const size = (kernel as OnnxValue).shape as number[];
+    const name = w.op('Conv', [w.as(x as OnnxValue, NCHW), w.as(kernel as OnnxValue, depthwiseLayout(size)), ...(bias ? [w.as(bias, PLAIN)] : [])], {
+      kernel_shape: ints(size.slice(0, 2)), strides: ints(strides), pads: windowPads(padding), dilations: ints(dilations), group: int(size[2] ?? 1),
+    });
+    return { name, shape, layout: NCHW };
   },
 });

@@ -1,8 +1,12 @@
 import { spatialMean } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { axisIn, NCHW, PLAIN } from '../onnx/layout.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
 
 const overSpace = (rank: number, axes: readonly number[]) => rank === 4 && axes.length === 2 && axes.includes(1) && axes.includes(2);
+
+const REDUCTIONS = { mean: 'ReduceMean', max: 'ReduceMax', sum: 'ReduceSum' } as const;
 
 export const reduce = defineOp<'reduce'>({
   kind: 'reduce',
@@ -25,5 +29,14 @@ export const reduce = defineOp<'reduce'>({
     const first = axes.includes(2) && axes.includes(3) ? 2 : 1;
     const size = (axis: number) => (x.length > axis && axes.includes(axis) ? known(x, axis) : 1);
     return { size: [size(first), size(first + 1)], strides: [1, 1], before: [0, 0] };
+  },
+  onnx: (w, [input], { kind, axes, keepDims }, shape) => {
+    const x = input as OnnxValue;
+    if (overSpace(x.shape.length, axes) && kind !== 'sum') {
+      const pooled = w.op(kind === 'mean' ? 'GlobalAveragePool' : 'GlobalMaxPool', [w.as(x, NCHW)]);
+      return keepDims ? { name: pooled, shape, layout: NCHW } : { name: w.reshape(pooled, shape), shape, layout: PLAIN };
+    }
+    const layout = x.layout === NCHW && keepDims ? NCHW : PLAIN;
+    return { name: w.reduce(REDUCTIONS[kind], w.as(x, layout), axes.map((axis) => axisIn(layout, axis)), keepDims), shape, layout };
   },
 });

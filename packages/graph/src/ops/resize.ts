@@ -1,4 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { NCHW } from '../onnx/layout.js';
+import { ints, text } from '../onnx/program.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
 
 export const resize = defineOp<'resize'>({
@@ -12,5 +15,14 @@ export const resize = defineOp<'resize'>({
   window: (inputs, { method, size }) => {
     const x = inputShape(inputs, 0);
     return { size: method === 'bilinear' ? [2, 2] : [1, 1], strides: [known(x, 1) / size[0], known(x, 2) / size[1]], before: [0, 0] };
+  },
+  opset: 18,
+  onnx: (w, [x], { size, method, alignCorners, halfPixelCenters }, shape) => {
+    const coordinates = alignCorners ? 'align_corners' : halfPixelCenters ? 'half_pixel' : 'asymmetric';
+    const name = w.op('Resize', [w.as(x as OnnxValue, NCHW), '', '', w.integers(size)], {
+      axes: ints([2, 3]), mode: text(method === 'nearest' ? 'nearest' : 'linear'), coordinate_transformation_mode: text(coordinates),
+      nearest_mode: text(alignCorners || halfPixelCenters ? 'round_prefer_ceil' : 'floor'),
+    });
+    return { name, shape, layout: NCHW };
   },
 });

@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { PLAIN } from '../onnx/layout.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, inputShape } from '../op.js';
 
 export const transpose = defineOp<'transpose'>({
@@ -6,4 +8,5 @@ export const transpose = defineOp<'transpose'>({
   shape: (inputs, { permutation }) => permutation.map((axis) => inputShape(inputs, 0)[axis] ?? null),
   cost: () => ({ macs: 0, elementwise: 0 }),
   evaluate: ([x], { permutation }) => tf.transpose(x as tf.Tensor, [...permutation]),
+  onnx: (w, [x], { permutation }, shape) => ({ name: w.transpose(w.as(x as OnnxValue, PLAIN), permutation), shape, layout: PLAIN }),
 });

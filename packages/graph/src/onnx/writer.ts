@@ -1,0 +1,155 @@
+import type { ValueShape } from '@convkit/core';
+import { inverse, keepsOrder, PLAIN, shapeIn, viewOf, arrange, type Layout } from './layout.js';
+import { int, ints, type OnnxAttributes, type OnnxConstant, type OnnxNode } from './program.js';
+
+/** A tensor of a program. */
+export interface OnnxValue {
+  readonly name: string;
+  /** As the graph has it, NHWC for images. */
+  readonly shape: ValueShape;
+  /** How the elements lie. */
+  readonly layout: Layout;
+}
+
+/** A tensor that is known, and takes any layout for nothing. */
+interface Known {
+  readonly values: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/**
+ * Writes the nodes of an ONNX program. Equal nodes are written once; a value is converted to another layout once, and
+ * known tensors are laid out as their reader wants them.
+ */
+export class OnnxWriter {
+  readonly nodes: OnnxNode[] = [];
+  readonly constants = new Map<string, OnnxConstant>();
+  readonly domains = new Set<string>();
+  private readonly written = new Map<string, readonly string[]>();
+  private readonly names = new Map<string, number>();
+  private readonly known = new Map<string, Known>();
+  private readonly open = new Map<string, { shape: readonly number[]; place: (layout: Layout) => string; placed?: OnnxValue }>();
+  private scope = '';
+
+  constructor(readonly opset: number) {}
+
+  /** Names of what follows begin with this. */
+  at(scope: string): this {
+    this.scope = scope;
+    return this;
+  }
+
+  /** A name that nothing has yet. */
+  fresh(hint: string): string {
+    const wanted = this.scope === '' ? hint : `${this.scope}/${hint}`;
+    const taken = this.names.get(wanted) ?? 0;
+    this.names.set(wanted, taken + 1);
+    return taken === 0 ? wanted : `${wanted}.${taken}`;
+  }
+
+  /** A node with several outputs. */
+  many(type: string, inputs: readonly string[], outputs: number, attributes: OnnxAttributes = {}, domain = ''): readonly string[] {
+    const key = JSON.stringify([type, domain, inputs, outputs, attributes]);
+    const known = this.written.get(key);
+    if (known !== undefined) return known;
+    const name = this.fresh(type);
+    const results = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}:${i}`));
+    this.nodes.push({ name, type, domain, inputs, outputs: results, attributes });
+    if (domain !== '') this.domains.add(domain);
+    this.written.set(key, results);
+    return results;
+  }
+
+  /** A node with one output, whose name it returns. */
+  op(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, domain = ''): string {
+    return this.many(type, inputs, 1, attributes, domain)[0] as string;
+  }
+
+  /** A constant of 64-bit integers, one axis. */
+  integers(values: readonly number[]): string {
+    const name = `int64 [${values.join(', ')}]`;
+    if (!this.constants.has(name)) this.constants.set(name, { name, shape: [values.length], data: BigInt64Array.from(values, BigInt) });
+    return name;
+  }
+
+  /** One number as a constant without axes. */
+  number(value: number): string {
+    const name = `float ${value}`;
+    if (!this.constants.has(name)) this.constants.set(name, { name, shape: [], data: Float32Array.of(value) });
+    return name;
+  }
+
+  /** A tensor that is known. */
+  constant(name: string, values: Float32Array, shape: readonly number[]): OnnxValue {
+    this.known.set(name, { values, shape });
+    return { name, shape, layout: PLAIN };
+  }
+
+  /** The elements of a tensor that is known, as the graph has them. */
+  valuesOf(value: OnnxValue): Float32Array | undefined {
+    return this.known.get(value.name)?.values;
+  }
+
+  /** A tensor that takes the layout of its first reader: `place` says under which name it then stands. */
+  undecided(name: string, shape: readonly number[], place: (layout: Layout) => string): OnnxValue {
+    this.open.set(name, { shape, place });
+    return { name, shape, layout: PLAIN };
+  }
+
+  /** The name of a value with its elements in a layout. */
+  as(value: OnnxValue, layout: Layout): string {
+    const known = this.known.get(value.name);
+    if (known !== undefined) return this.place(value.name, known, layout);
+    const open = this.open.get(value.name);
+    if (open !== undefined) {
+      open.placed ??= { name: open.place(layout), shape: open.shape, layout };
+      return this.as(open.placed, layout);
+    }
+    return this.converted(value, layout);
+  }
+
+  /** The same elements, in the graph's order, as another shape; of the batch axis only the length 1 may change. */
+  reshaped(value: OnnxValue, shape: ValueShape): OnnxValue {
+    const known = this.known.get(value.name);
+    if (known !== undefined) return this.constant(`${value.name} [${shape.join(', ')}]`, known.values, shape as number[]);
+    return { name: this.reshape(this.as(value, PLAIN), shape), shape, layout: PLAIN };
+  }
+
+  /** A tensor in another shape, the elements as they lie. One length may be open. */
+  reshape(name: string, shape: readonly (number | null)[]): string {
+    return this.op('Reshape', [name, this.integers(shape.map((n) => n ?? -1))]);
+  }
+
+  transpose(name: string, permutation: readonly number[]): string {
+    return permutation.every((axis, i) => axis === i) ? name : this.op('Transpose', [name], { perm: ints(permutation) });
+  }
+
+  /** Sum, mean or maximum over axes. Up to opset 17 most have their axes as an attribute, later as an input. */
+  reduce(type: 'ReduceSum' | 'ReduceMean' | 'ReduceMax', name: string, axes: readonly number[], keepDims: boolean): string {
+    const keepdims = int(keepDims ? 1 : 0);
+    if (type === 'ReduceSum' || this.opset >= 18) return this.op(type, [name, this.integers(axes)], { keepdims });
+    return this.op(type, [name], { axes: ints(axes), keepdims });
+  }
+
+  private place(name: string, { values, shape }: Known, layout: Layout): string {
+    const placed = layout === PLAIN ? name : `${name} (${layout.id})`;
+    if (!this.constants.has(placed)) this.constants.set(placed, { name: placed, shape: shapeIn(layout, shape) as number[], data: arrange(values, shape, layout) });
+    return placed;
+  }
+
+  private converted({ name, shape, layout: from }: OnnxValue, to: Layout): string {
+    if (from.id === to.id) return name;
+    if (keepsOrder(from, shape) && keepsOrder(to, shape)) {
+      const [now, then] = [shapeIn(from, shape), shapeIn(to, shape)];
+      return now.length === then.length && now.every((n, axis) => n === then[axis]) ? name : this.reshape(name, then);
+    }
+    const view = viewOf(from, shape);
+    const plain = from === PLAIN ? name : this.turned(name, from.after && from.permutation.map((axis) => view[axis] ?? null), inverse(from.permutation), from.before && shape);
+    return to === PLAIN ? plain : this.turned(plain, to.before, to.permutation, to.after);
+  }
+
+  private turned(name: string, before: readonly (number | null)[] | undefined, permutation: readonly number[], after: readonly (number | null)[] | undefined): string {
+    const turned = this.transpose(before === undefined ? name : this.reshape(name, before), permutation);
+    return after === undefined ? turned : this.reshape(turned, after);
+  }
+}
