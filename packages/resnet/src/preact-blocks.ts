@@ -3,6 +3,7 @@ import {
   batchNorm, blockEntries, conv2d, dropout, layerLabel, layersUnder, option, readOptions, type BlockOptions, type Conv2dOptions,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { fillSlots, preactPartsOption, type PreactParts } from './parts.js';
 import { STRIDE_ON, type StrideOn } from './residual-blocks.js';
 import { addShortcut, SHORTCUTS, type Shortcut } from './shortcuts.js';
 
@@ -23,6 +24,8 @@ export interface PreactBasicBlockOptions extends BlockOptions {
   dropout?: number;
   /** Whose module paths the layers have below `name`. Default 'timm'. */
   naming?: keyof typeof NAMES;
+  /** What relatives add to the block, or put in place of its 3x3. Default: nothing. */
+  parts?: PreactParts;
 }
 
 export interface PreactBottleneckOptions extends PreactBasicBlockOptions {
@@ -37,6 +40,7 @@ const basicEntries = {
   shortcut: option.withDefault(option.oneOf(SHORTCUTS), 'projection'),
   dropout: option.withDefault(option.number({ min: 0, below: 1 }), 0),
   naming: option.withDefault(option.oneOf(['timm', 'pytorchcv']), 'timm'),
+  parts: preactPartsOption,
 } as const;
 const bottleneckEntries = { ...basicEntries, strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle') } as const;
 
@@ -47,18 +51,20 @@ function preactivated(where: string, x: SymbolicTensor, block: ReturnType<typeof
   const { name, stride, shortcut, kernelInitializer, seed } = block;
   const names = NAMES[block.naming];
   const at = layersUnder(name);
-  const conv = (y: SymbolicTensor, path: string, window: Convolution) =>
-    conv2d(y, { ...window, padding: window.kernelSize === 3 ? 1 : 0, useBias: false, name: at(path), kernelInitializer, seed });
+  const { slot, spatial } = fillSlots(block.parts, block);
+  const conv = (make: typeof conv2d, y: SymbolicTensor, path: string, window: Convolution) =>
+    make(y, { ...window, padding: window.kernelSize === 3 ? 1 : 0, useBias: false, name: at(path), kernelInitializer, seed });
   const norm = (y: SymbolicTensor, i: number) => batchNorm(y, { activation: 'relu', name: at(names.norm(i)) });
 
-  const first = norm(x, 1);
+  const first = norm(slot('before', x), 1);
   const residual = convolutions.reduce((y, window, i) => {
     let z = i === 0 ? first : norm(y, i + 1);
     if (i === convolutions.length - 1 && block.dropout > 0) z = dropout(z, { rate: block.dropout, name: at('dropout') });
-    return conv(z, names.conv(i + 1), window);
+    return conv(window.kernelSize === 3 ? (input, options) => spatial(input, options, i + 1) : conv2d, z, names.conv(i + 1), window);
   }, x);
-  const project = (filters: number) => conv(first, names.projection, { filters, kernelSize: 1, strides: stride });
-  return addShortcut(x, residual, { where, shortcut, stride, at, project });
+  const project = (filters: number) => conv(conv2d, first, names.projection, { filters, kernelSize: 1, strides: stride });
+  const finish = (y: SymbolicTensor) => slot('shortcut', y);
+  return slot('output', addShortcut(x, slot('after', residual), { where, shortcut, stride, at, project, finish }));
 }
 
 /**

@@ -7,12 +7,11 @@
  * Layer names are torchvision's for the ImageNet form (`layer1.0.conv1`) and pytorchcv's for the CIFAR form, which
  * torchvision lacks (`features.stage1.unit1.body.conv1.conv`).
  */
-import {
-  batchNorm, conv2d, defineFamily, dense, dropout, globalAveragePool, maxPool, option, OptionError, type BuildContext, type Built, type OptionOutput, type VariantRow,
-} from '@convkit/core';
+import { defineFamily, option, OptionError, type BuildContext, type Built, type OptionOutput, type VariantRow } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { RESNEXT_PAPER, WIDE_RESNET_PAPER } from './papers.js';
 import { basicBlock, bottleneck, STRIDE_ON, type StrideOn } from './residual-blocks.js';
+import { residualNetwork, residualStages } from './residual-network.js';
 import { SHORTCUTS, type Shortcut } from './shortcuts.js';
 
 export interface ResNetSpec {
@@ -92,46 +91,16 @@ const resnetSpec = {
   zeroGamma: option.withDefault(option.boolean(), false),
 } as const;
 
-/** Module paths around the blocks in the two references; stages count from 1, units from 0. */
-const NAMES = {
-  imagenet: {
-    naming: 'torchvision', conv: 'conv1', norm: 'bn1', pool: 'avgpool', classifier: 'fc',
-    tap: (stage: number) => `layer${stage}`, unit: (stage: number, unit: number) => `layer${stage}.${unit}`,
-  },
-  cifar: {
-    naming: 'pytorchcv', conv: 'features.init_block.conv', norm: 'features.init_block.bn', pool: 'features.final_pool', classifier: 'output',
-    tap: (stage: number) => `stage${stage}`, unit: (stage: number, unit: number) => `features.stage${stage}.unit${unit + 1}`,
-  },
-} as const;
-
 function build(x: SymbolicTensor, spec: OptionOutput<typeof resnetSpec>, context: BuildContext): Built {
   const { stem, block, depths, width = stem === 'imagenet' ? 64 : 16, shortcut, strideOn, groups, baseWidth, zeroGamma } = spec;
   if (block === 'basic' && (groups !== 1 || baseWidth !== 64)) throw new OptionError('resnet', 'block', block, "'bottleneck' where groups or baseWidth is given");
-  const names = NAMES[stem];
-  const convolutions = context.weights('heNormalFanOut');
-  const features: Record<string, SymbolicTensor> = {};
-
-  const window = stem === 'imagenet' ? { kernelSize: 7, strides: 2, padding: 3 } : { kernelSize: 3, padding: 1 };
-  let y = conv2d(x, { filters: width, ...window, useBias: false, name: names.conv, ...convolutions });
-  y = batchNorm(y, { activation: 'relu', name: names.norm });
-  if (stem === 'imagenet') y = maxPool(y, { poolSize: 3, strides: 2, padding: 1, name: 'maxpool' });
-
-  depths.forEach((depth, i) => {
-    for (let unit = 0; unit < depth; unit++) {
-      const options = {
-        filters: width * 2 ** i, stride: i > 0 && unit === 0 ? 2 : 1, shortcut, zeroGamma,
-        naming: names.naming, name: names.unit(i + 1, unit), ...convolutions,
-      };
-      y = block === 'basic' ? basicBlock(y, options) : bottleneck(y, { ...options, strideOn, groups, baseWidth });
-    }
-    features[names.tap(i + 1)] = y;
-  });
-  if (!context.includeTop) return { output: y, features };
-
-  y = globalAveragePool(y, { name: names.pool });
-  const rate = context.dropout(0);
-  if (rate > 0) y = dropout(y, { rate, name: 'dropout' });
-  return { output: dense(y, { units: context.classes, name: names.classifier, ...context.weights('torchUniform') }), features };
+  return residualNetwork(x, {
+    naming: stem === 'imagenet' ? 'torchvision' : 'pytorchcv',
+    stem,
+    stemFilters: width,
+    stages: residualStages(depths, width),
+    block: (y, unit) => (block === 'basic' ? basicBlock(y, { ...unit, shortcut, zeroGamma }) : bottleneck(y, { ...unit, shortcut, zeroGamma, strideOn, groups, baseWidth })),
+  }, context);
 }
 
 /** The family: `resnet.build('resnet50', { classes: 10 })`. Feature taps: layer1 .. layer4, for the CIFAR form stage1 .. stage3. */

@@ -9,18 +9,27 @@ export const SHORTCUTS = ['padded', 'projection', 'projectionAlways', 'none'] as
  */
 export type Shortcut = (typeof SHORTCUTS)[number];
 
+export const PROJECTIONS = ['1x1', '3x3', 'averagePool'] as const;
+/**
+ * What a projection is: a 1x1 convolution, a 3x3 (SENet-154 from its third stage on), or 2x2 averages in front of a 1x1
+ * that does not stride (ResNet-D, He et al. 2019, "Bag of Tricks", figure 2c).
+ */
+export type Projection = (typeof PROJECTIONS)[number];
+
 interface ShortcutOptions {
   /** The block, for messages. */
   where: string;
   shortcut: Shortcut;
   stride: number;
   at: ReturnType<typeof layersUnder>;
-  /** The 1x1 convolution of options B and C, to so many filters. */
+  /** The convolution of options B and C, to so many filters. */
   project(filters: number): SymbolicTensor;
+  /** What else happens to the shortcut in front of the sum. */
+  finish(y: SymbolicTensor): SymbolicTensor;
 }
 
 /** x, brought into the shape of the residual branch, plus that branch. @throws OptionError for a padded shortcut to fewer channels. */
-export function addShortcut(x: SymbolicTensor, residual: SymbolicTensor, { where, shortcut, stride, at, project }: ShortcutOptions): SymbolicTensor {
+export function addShortcut(x: SymbolicTensor, residual: SymbolicTensor, { where, shortcut, stride, at, project, finish }: ShortcutOptions): SymbolicTensor {
   if (shortcut === 'none') return residual;
   const channels = x.shape.at(-1) ?? 0;
   const filters = residual.shape.at(-1) ?? 0;
@@ -32,5 +41,5 @@ export function addShortcut(x: SymbolicTensor, residual: SymbolicTensor, { where
     const y = stride === 1 ? x : avgPool(x, { poolSize: 1, strides: stride, name: at('shortcut.subsample') });
     return filters === channels ? y : padChannels(y, { after: filters - channels, name: at('shortcut.pad') });
   };
-  return add([residual, around()], { name: at('add') });
+  return add([residual, finish(around())], { name: at('add') });
 }

@@ -80,6 +80,7 @@ const OTHERS = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
+  'residualNetwork', 'residualStages',
 ]);
 
 test('every exported block has a row, and every exported layer class is behind one', () => {

@@ -31,6 +31,10 @@ const image: ImageInput = [6, 7, 8];
 const row = (exported: string, title: string, make: Descriptor['make'], more: Partial<Descriptor> = {}): Descriptor => ({ exported, title, input: image, make, ...more });
 const normalised: Partial<Descriptor> = { trainingDiffers: true };
 
+/** Things that a block may have in its slots. */
+const gated = (x: SymbolicTensor) => squeezeExcite(x, { squeeze: 2, gate: 'relu' });
+const tanhed = (x: SymbolicTensor) => activation(x, { kind: 'tanh' });
+
 /**
  * Every exported block and layer has a row here, and the contract suite runs over the rows; a coverage test fails on
  * an export without one.
@@ -103,10 +107,16 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('bottleneck', 'stride in the first 1x1', (x) => bottleneck(x, { filters: 3, stride: 2, strideOn: 'first', name: 'block' }), normalised),
   row('bottleneck', 'in groups', (x) => bottleneck(x, { filters: 4, stride: 2, groups: 2, baseWidth: 32, name: 'block' }), normalised),
   row('basicBlock', 'without shortcut', (x) => basicBlock(x, { filters: 4, stride: 2, shortcut: 'none', name: 'block' }), normalised),
+  row('basicBlock', 'dilated, 3x3 projection', (x) => basicBlock(x, { filters: 4, stride: 2, dilation: [1, 2], projection: '3x3', name: 'block' }), normalised),
+  row('bottleneck', 'averages in the projection, narrower first 1x1, parts', (x) => bottleneck(x, {
+    filters: 3, stride: 2, projection: 'averagePool', firstFilters: 2, name: 'block',
+    parts: { before: tanhed, after: gated, inner: gated, shortcut: tanhed, output: gated },
+  }), normalised),
   row('preactBasicBlock', 'identity', (x) => preactBasicBlock(x, { filters: 8, name: 'block' }), normalised),
   row('preactBasicBlock', 'padded shortcut', (x) => preactBasicBlock(x, { filters: 12, stride: 2, shortcut: 'padded', name: 'block' }), normalised),
   row('preactBasicBlock', 'projection, dropout', (x) => preactBasicBlock(x, { filters: 4, stride: 2, dropout: 0.25, name: 'block' }), { trainingDiffers: true, random: true }),
   row('preactBottleneck', 'projection, stride in the 3x3', (x) => preactBottleneck(x, { filters: 3, stride: 2, name: 'block' }), normalised),
+  row('preactBottleneck', 'parts', (x) => preactBottleneck(x, { filters: 2, parts: { before: tanhed, after: gated, shortcut: tanhed, output: gated }, name: 'block' }), normalised),
   row('preactBottleneck', 'stride in the first 1x1', (x) => preactBottleneck(x, { filters: 3, stride: 2, strideOn: 'first', naming: 'pytorchcv', name: 'block' }), normalised),
   row('denseLayer', 'bottleneck', (x) => denseLayer(x, { growthRate: 3, name: 'layer' }), normalised),
   row('denseLayer', 'plain, with dropout', (x) => denseLayer(x, { growthRate: 4, bottleneck: false, dropout: 0.25, name: 'layer' }), { trainingDiffers: true, random: true }),
@@ -127,4 +137,5 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
+  'residualNetwork', 'residualStages',
 ]);
