@@ -1,5 +1,6 @@
 export { activate, activation, ACTIVATIONS, ActivationLayer, type ActivationKind, type ActivationOptions } from './activation.js';
 export { batchNorm, BatchNormLayer, batchNormalize, batchNormalizeTraining, type BatchNormOptions } from './batch-norm.js';
+export { bilinearSample, type SamplePositions } from './bilinear-sample.js';
 export { blockEntries, layersUnder, type BlockOptions } from './block.js';
 export {
   channelShuffle, ChannelShuffleLayer, padChannels, PadChannelsLayer, shuffleChannels, sliceChannels, SliceChannelsLayer,
@@ -8,6 +9,7 @@ export {
 export { channelGate, ChannelGateLayer, gateChannels, type ChannelGateOptions } from './channel-gate.js';
 export { conv2d, Conv2dLayer, type Conv2dOptions, type ConvolutionOptions } from './conv2d.js';
 export { convolve2d, depthwiseConvolve2d, type ConvolveAttributes, type DepthwiseAttributes } from './convolve.js';
+export { deformableConvolve2d, type DeformableAttributes } from './deformable-convolve.js';
 export { dense, DenseLayer, multiplyMatrices, type DenseOptions } from './dense.js';
 export { depthwiseConv2d, DepthwiseConv2dLayer, type DepthwiseConv2dOptions } from './depthwise-conv2d.js';
 export { defineFamily, type BuildContext, type BuildOptions, type Built, type Family, type FamilyDefinition, type ImageShape, type Paper, type VariantRow } from './family.js';
@@ -21,7 +23,7 @@ export { add, concatenate, dropout, flatten, maximum, multiply, type DropoutOpti
 export { closest, describeValue, OptionError, unknownName } from './option-error.js';
 export { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
 export { effectiveKernel, resolvePadding, windowOutput, type Padding, type PaddingOption } from './padding.js';
-export { adaptiveAvgPool2d, avgPool2d, maxPool2d, spatialMean, type PoolAttributes } from './pool.js';
+export { adaptiveAvgPool2d, averageScale, avgPool2d, maxPool2d, spatialMean, type AveragePoolAttributes, type PoolAttributes } from './pool.js';
 export {
   adaptiveAvgPool, AdaptiveAvgPoolLayer, avgPool, AvgPoolLayer, maxPool, MaxPoolLayer,
   type AdaptiveAvgPoolOptions, type AvgPoolOptions, type PoolOptions,

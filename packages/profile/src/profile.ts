@@ -63,7 +63,7 @@ export interface ProfileOptions {
   model?: string;
 }
 
-const MATRIX_OPS = new Set(['conv2d', 'depthwiseConv2d', 'convTranspose2d', 'dense']);
+const MATRIX_OPS = new Set(['conv2d', 'deformConv2d', 'depthwiseConv2d', 'convTranspose2d', 'dense']);
 const isStatistic = ({ variable }: WeightNode) => /moving_(mean|variance)$/.test(variable.originalName);
 const size = (node: GraphNode) => node.shape.reduce<number>((product, n) => product * (n ?? 1), 1);
 

@@ -9,6 +9,7 @@ import { channelShuffle } from './channel-shuffle.js';
 import { concat } from './concat.js';
 import { convTranspose2d } from './conv-transpose2d.js';
 import { conv2d } from './conv2d.js';
+import { deformConv2d } from './deform-conv2d.js';
 import { dense } from './dense.js';
 import { depthwiseConv2d } from './depthwise-conv2d.js';
 import { dropout } from './dropout.js';
@@ -25,7 +26,7 @@ import { transpose } from './transpose.js';
 
 /** The closed set. A new op is a new file and a line here and in core's OpAttributes. */
 export const OPS: { readonly [K in OpKind]: OpDefinition<K> } = {
-  activation, adaptiveAvgPool, avgPool, batchNorm, binary, channelShuffle, concat, convTranspose2d, conv2d, dense, depthwiseConv2d, dropout,
+  activation, adaptiveAvgPool, avgPool, batchNorm, binary, channelShuffle, concat, convTranspose2d, conv2d, deformConv2d, dense, depthwiseConv2d, dropout,
   layerNorm, localResponseNorm, maxPool, pad, prelu, reduce, reshape, resize, slice, transpose,
 };
 
