@@ -1,6 +1,6 @@
 import { engine, findBackend, getBackend, setBackend, type Variable } from '@tensorflow/tfjs-core';
 import { input, model, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { seedOption, type InitializerName } from './initialization.js';
+import { seedOption, type KernelInitializer } from './initialization.js';
 import { OptionError, unknownName } from './option-error.js';
 import { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
 
@@ -53,7 +53,7 @@ export interface BuildContext {
   /** The caller's dropout rate, or the paper's when the caller gave none. */
   dropout(paper: number): number;
   /** Options that start a kernel, to spread into a block: `...context.weights('heNormalFanOut')`. */
-  weights(initializer: InitializerName): { kernelInitializer: InitializerName; seed: number };
+  weights<Initial extends KernelInitializer>(initializer: Initial): { kernelInitializer: Initial | 'zeros'; seed: number };
 }
 
 export interface Built {
