@@ -1,17 +1,12 @@
-// Checks that each workspace imports only what stands below it. The table is floors.mjs; the picture is ARCHITECTURE.md.
+// Checks that each workspace imports only what stands below it. The kinds are in floors.mjs, a package's kind is in its package.json.
 import { existsSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import ts from 'typescript';
-import { FLOORS, TESTING } from './floors.mjs';
+import { isInHouse, packageOf, readPlaces, TESTING } from './floors.mjs';
 import { isMain, isTestFile, listFiles, readWorkspaces, report, ROOT } from './workspace.mjs';
 
-/** @typedef {import('./workspace.mjs').Problem} Problem @typedef {import('./workspace.mjs').Workspace} Workspace @typedef {import('./floors.mjs').Floor} Floor */
-
-/** `@scope/name/path` and `name/path` without the path. @param {string} specifier */
-export function packageOf(specifier) {
-  return specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
-}
+/** @typedef {import('./workspace.mjs').Problem} Problem @typedef {import('./floors.mjs').Place} Place */
 
 /** @param {string} specifier */
 function isBuiltin(specifier) {
@@ -26,25 +21,25 @@ export function importsOf(text) {
 /**
  * What is wrong with one import, or undefined.
  * @param {string} specifier
- * @param {{ name: string, floor: Floor, manifest: Record<string, any>, test: boolean }} importer
- * @param {Readonly<Record<string, Floor>>} floors
+ * @param {{ name: string, place: Place, manifest: Record<string, any>, test: boolean }} importer
+ * @param {ReadonlyMap<string, Place>} places
  * @returns {string | undefined}
  */
-function judge(specifier, { name, floor, manifest, test }, floors) {
+function judge(specifier, { name, place, manifest, test }, places) {
   const target = packageOf(specifier);
   if (target === name || (test && !target.startsWith('@convkit/'))) return undefined;
-  const beside = floor.beside?.includes(specifier) === true;
+  const beside = place.beside.includes(specifier);
   if (target === TESTING && !beside) return test ? undefined : `imports ${TESTING}, which only tests may`;
   if (target.startsWith('@convkit/') && !beside) {
-    const below = floors[target];
-    if (below === undefined) return `imports ${target}, which has no floor in tools/floors.mjs`;
-    if (below.floor >= floor.floor) return `imports ${target} of floor ${below.floor}, but stands on floor ${floor.floor}: only lower floors may be imported`;
-    if (floor.only !== undefined && !floor.only.includes(target)) return `imports ${target}, but ${name} may import only ${floor.only.join(', ')}`;
+    const below = places.get(target);
+    if (below === undefined) return `imports ${target}, which is no package of this house`;
+    if (below.floor >= place.floor) return `imports ${target} of floor ${below.floor}, but stands on floor ${place.floor}: only lower floors may be imported, and neighbours that convkit.beside names`;
+    if (place.only !== undefined && !place.only.includes(target)) return `imports ${target}, but ${name} may import only ${[...place.only, ...place.beside].join(', ')}`;
   }
-  if (target.startsWith('@tensorflow/') && !floor.tfjs.includes(target)) {
-    return `imports ${target}, but ${name} may import ${floor.tfjs.length === 0 ? 'nothing' : `only ${floor.tfjs.join(', ')}`} of TensorFlow.js`;
+  if (target.startsWith('@tensorflow/') && !place.tfjs.includes(target)) {
+    return `imports ${target}, but ${name} may import ${place.tfjs.length === 0 ? 'nothing' : `only ${place.tfjs.join(', ')}`} of TensorFlow.js`;
   }
-  const declared = { ...manifest.dependencies, ...manifest.peerDependencies, ...(manifest.private || beside ? manifest.devDependencies : {}) };
+  const declared = { ...manifest.dependencies, ...manifest.peerDependencies, ...(manifest.private || (beside && target === TESTING) ? manifest.devDependencies : {}) };
   return declared[target] === undefined && !test ? `imports ${target}, which its package.json does not declare` : undefined;
 }
 
@@ -69,27 +64,22 @@ function reachableFrom(root, entry) {
 
 /**
  * @param {string} root
- * @param {Readonly<Record<string, Floor>>} floors
  * @returns {{ files: number, problems: Problem[] }}
  */
-export function checkFloors(root, floors = FLOORS) {
-  /** @type {Problem[]} */
-  const problems = [];
+export function checkFloors(root) {
+  const workspaces = readWorkspaces(root);
+  const { places, problems } = readPlaces(workspaces);
   let files = 0;
-  for (const { dir, manifest } of readWorkspaces(root)) {
-    if (!/^(packages|apps)\/|^bench$/.test(dir)) continue;
-    const floor = floors[manifest.name];
-    if (floor === undefined) {
-      problems.push({ from: `${dir}/package.json`, message: `${manifest.name} must have a floor in tools/floors.mjs` });
-      continue;
-    }
+  for (const { dir, manifest } of workspaces.filter(isInHouse)) {
+    const place = places.get(manifest.name);
+    if (place === undefined) continue; // readPlaces has said so
     // A package's main entry must load in a browser; `./node` entries are the place for files and processes.
     const entry = `${dir}/src/index.ts`;
     const browser = dir.startsWith('packages/') && existsSync(path.join(root, entry)) ? reachableFrom(root, entry) : new Set();
     for (const file of listFiles(root, `${dir}/src`)) {
       if (!/\.[cm]?[jt]sx?$/.test(file)) continue;
       files += 1;
-      const importer = { name: manifest.name, floor, manifest, test: isTestFile(file) };
+      const importer = { name: manifest.name, place, manifest, test: isTestFile(file) };
       for (const specifier of new Set(importsOf(readFileSync(path.join(root, file), 'utf8')))) {
         if (specifier.startsWith('.')) {
           const target = path.posix.join(path.posix.dirname(file), specifier);
@@ -97,7 +87,7 @@ export function checkFloors(root, floors = FLOORS) {
         } else if (isBuiltin(specifier)) {
           if (browser.has(file)) problems.push({ from: file, message: `imports ${specifier}, but ${entry} loads this file and must run in a browser` });
         } else {
-          const message = judge(specifier, importer, floors);
+          const message = judge(specifier, importer, places);
           if (message !== undefined) problems.push({ from: file, message });
         }
       }

@@ -1,29 +1,29 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { expect, it } from 'vitest';
 import { checkFloors, importsOf } from './check-floors.mjs';
-import { FLOORS } from './floors.mjs';
+import { KINDS } from './floors.mjs';
 import { temporaryFolder } from './temporary-folder.js';
 import { ROOT } from './workspace.mjs';
 
 const TFJS = { '@tensorflow/tfjs-core': '^4.22.0', '@tensorflow/tfjs-layers': '^4.22.0' };
 
-/** A house with core, data, graph, vgg and resnet, in which one file has the given text. */
+/** A house with core, data, graph, vgg, resnet and se-block beside it, in which one file has the given text. */
 function problemsOf(file: string, text: string): string[] {
   const root = temporaryFolder({
     'package.json': { workspaces: ['packages/*', 'bench', 'testing', 'apps/*'] },
-    'apps/leaderboard/package.json': { name: '@convkit/leaderboard', private: true, devDependencies: { '@convkit/bench': '^0.0.0' } },
-    'packages/core/package.json': { name: '@convkit/core', dependencies: { valibot: '^1.0.0' }, peerDependencies: TFJS },
+    'apps/leaderboard/package.json': { name: '@convkit/leaderboard', private: true, convkit: { kind: 'app', beside: ['@convkit/bench/records'] }, devDependencies: { '@convkit/bench': '^0.0.0' } },
+    'packages/core/package.json': { name: '@convkit/core', convkit: { kind: 'base' }, dependencies: { valibot: '^1.0.0' }, peerDependencies: TFJS },
     'packages/core/src/index.ts': "export { a } from './a.js';\n",
     'packages/core/src/a.ts': "import * as v from 'valibot';\nexport const a = v;\n",
-    'packages/data/package.json': { name: '@convkit/data' },
+    'packages/data/package.json': { name: '@convkit/data', convkit: { kind: 'data' } },
     'packages/data/src/index.ts': '',
     'packages/data/src/node.ts': "import { readFile } from 'node:fs/promises';\nexport { readFile };\n",
-    'packages/graph/package.json': { name: '@convkit/graph', dependencies: { '@convkit/core': '^0.0.0' }, peerDependencies: TFJS },
+    'packages/graph/package.json': { name: '@convkit/graph', convkit: { kind: 'graph' }, dependencies: { '@convkit/core': '^0.0.0' }, peerDependencies: TFJS },
     'packages/graph/src/index.ts': "import type { Lowering } from '@convkit/core';\nexport type { Lowering };\n",
-    'packages/vgg/package.json': { name: '@convkit/vgg', dependencies: { '@convkit/core': '^0.0.0', '@convkit/graph': '^0.0.0' }, peerDependencies: TFJS },
-    'packages/resnet/package.json': { name: '@convkit/resnet', dependencies: { '@convkit/core': '^0.0.0' }, peerDependencies: TFJS },
-    'bench/package.json': { name: '@convkit/bench', dependencies: { '@convkit/graph': '^0.0.0' } },
+    'packages/vgg/package.json': { name: '@convkit/vgg', convkit: { kind: 'family' }, dependencies: { '@convkit/core': '^0.0.0', '@convkit/graph': '^0.0.0' }, peerDependencies: TFJS },
+    'packages/resnet/package.json': { name: '@convkit/resnet', convkit: { kind: 'family' }, dependencies: { '@convkit/core': '^0.0.0' }, peerDependencies: TFJS },
+    'packages/se-block/package.json': { name: '@convkit/se-block', convkit: { kind: 'family', beside: ['@convkit/resnet'] }, dependencies: { '@convkit/resnet': '^0.0.0' }, peerDependencies: TFJS },
+    'packages/se-block/src/index.ts': "export { bottleneck } from '@convkit/resnet';\n",
+    'bench/package.json': { name: '@convkit/bench', convkit: { kind: 'app', beside: ['@convkit/testing'] }, dependencies: { '@convkit/graph': '^0.0.0' } },
     'bench/src/index.ts': "import { trace } from '@convkit/graph';\nimport 'node:fs';\nexport { trace };\n",
     'testing/package.json': { name: '@convkit/testing', private: true },
     [file]: text,
@@ -42,7 +42,7 @@ it.each([
   ['an upper floor, as a type', 'packages/core/src/b.ts', "import type { Graph } from '@convkit/graph';", 'imports @convkit/graph of floor 2'],
   ['an upper floor, as a re-export', 'packages/core/src/b.ts', "export { trace } from '@convkit/graph';", 'imports @convkit/graph of floor 2'],
   ['an upper floor, when called', 'packages/core/src/b.ts', "export const load = () => import('@convkit/graph');", 'imports @convkit/graph of floor 2'],
-  ['a package without a floor', 'packages/core/src/b.ts', "import '@convkit/attic';", 'has no floor in tools/floors.mjs'],
+  ['a package without a floor', 'packages/core/src/b.ts', "import '@convkit/attic';", 'which is no package of this house'],
   ['a backend below the top floor', 'packages/core/src/b.ts', "import '@tensorflow/tfjs-backend-wasm';", 'imports @tensorflow/tfjs-backend-wasm, but @convkit/core may import only'],
   ['tfjs in data', 'packages/data/src/index.ts', "import '@tensorflow/tfjs-core';", '@convkit/data may import nothing of TensorFlow.js'],
   ['the test package outside a test', 'packages/core/src/b.ts', "import { fixtureTensor } from '@convkit/testing';", 'imports @convkit/testing, which only tests may'],
@@ -70,8 +70,27 @@ it('refuses an upper floor in a test too', () => {
   expect(problemsOf('packages/core/src/a.test.ts', "import { trace } from '@convkit/graph';\n")).toHaveLength(1);
 });
 
-it('asks for a floor when a package has none', () => {
-  expect(problemsOf('packages/attic/package.json', '{ "name": "@convkit/attic" }')).toEqual(['packages/attic/package.json: @convkit/attic must have a floor in tools/floors.mjs']);
+it.each([
+  ['no kind', { name: '@convkit/attic' }, 'convkit.kind must be one of zoo, family, tool, graph, base, data, got nothing'],
+  ['an unknown kind', { name: '@convkit/attic', convkit: { kind: 'roof' } }, 'got "roof"'],
+  ['the kind of what stands outside packages/', { name: '@convkit/attic', convkit: { kind: 'app' } }, 'got "app"'],
+  ['an unknown word', { name: '@convkit/attic', convkit: { kind: 'family', besides: [] } }, 'convkit.besides is unknown'],
+  ['a neighbour on another floor', { name: '@convkit/attic', convkit: { kind: 'family', beside: ['@convkit/graph'] } }, 'convkit.beside must name neighbours of floor 3, got @convkit/graph'],
+  ['a neighbour that does not exist', { name: '@convkit/attic', convkit: { kind: 'family', beside: ['@convkit/cellar'] } }, 'got @convkit/cellar'],
+  ['the test package below the top floor', { name: '@convkit/attic', convkit: { kind: 'family', beside: ['@convkit/testing'] } }, 'got @convkit/testing'],
+  ['text for a list', { name: '@convkit/attic', convkit: { kind: 'family', beside: '@convkit/resnet' } }, 'convkit.beside must be a list of packages of this house, got "@convkit/resnet"'],
+])('refuses a package.json with %s', (_, manifest, message) => {
+  const problems = problemsOf('packages/attic/package.json', JSON.stringify(manifest));
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(`packages/attic/package.json: ${message.startsWith('got') ? '' : message}`);
+  expect(problems[0]).toContain(message);
+});
+
+it('refuses neighbours that stand beside each other', () => {
+  const resnet = { name: '@convkit/resnet', convkit: { kind: 'family', beside: ['@convkit/se-block'] }, dependencies: {}, peerDependencies: TFJS };
+  const problems = problemsOf('packages/resnet/package.json', JSON.stringify(resnet));
+  expect(problems).toHaveLength(2);
+  for (const problem of problems) expect(problem).toContain('must not go round in a circle');
 });
 
 it('reads no import out of comments and strings', () => {
@@ -84,13 +103,9 @@ it('holds for this repository', () => {
   expect(files).toBeGreaterThan(0);
 });
 
-it('is what the picture in ARCHITECTURE.md shows', () => {
-  const picture = readFileSync(path.join(ROOT, 'ARCHITECTURE.md'), 'utf8').split('```')[1];
-  for (const name of Object.keys(FLOORS)) expect(picture).toContain(name.replace('@convkit/', ''));
-});
-
 it('names in `only` nothing that stands on the same floor or above', () => {
-  for (const [name, { floor, only = [] }] of Object.entries(FLOORS)) {
-    for (const below of only) expect(FLOORS[below]?.floor, `${name} -> ${below}`).toBeLessThan(floor);
+  const below = { '@convkit/core': 'base', '@convkit/graph': 'graph' } as const;
+  for (const [kind, { floor, only = [] }] of Object.entries(KINDS)) {
+    for (const name of only) expect(KINDS[below[name as keyof typeof below]]?.floor, `${kind} -> ${name}`).toBeLessThan(floor);
   }
 });

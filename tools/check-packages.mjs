@@ -105,6 +105,15 @@ function checkFiles(dir, root) {
   return problems;
 }
 
+/** Reference values lie where the tests and the command look for them, and something tests them. @param {string} dir @param {string} root @returns {Problem[]} */
+function checkReference(dir, root) {
+  const files = listFiles(root, `${dir}/reference`);
+  const problems = files.filter((file) => !/\/reference\/(models\.csv|parity\/[\w.-]+\.json)$/.test(file)).map((from) => ({ from, message: 'reference/ holds models.csv and parity/*.json' }));
+  const test = `${dir}/src/reference.test.ts`;
+  if (files.some((file) => file.endsWith('.csv')) && !existsSync(path.join(root, test))) problems.push({ from: test, message: 'must test the rows of reference/models.csv (testReference)' });
+  return problems;
+}
+
 /** The static className of a class, or undefined. @param {ts.Node} node */
 function classNameOf(node) {
   if (!ts.isPropertyDeclaration(node) || node.name.getText() !== 'className') return undefined;
@@ -166,7 +175,7 @@ export function checkPackages(root) {
   const classNames = new Map();
   for (const workspace of published) {
     const { dir, manifest } = workspace;
-    problems.push(...checkManifest(workspace, root), ...checkFiles(dir, root));
+    problems.push(...checkManifest(workspace, root), ...checkFiles(dir, root), ...checkReference(dir, root));
     problems.push(...checkReadme(root, dir, manifest));
     for (const file of listFiles(root, `${dir}/src`)) {
       if (/\.[cm]?tsx?$/.test(file)) problems.push(...checkSource(file, readFileSync(path.join(root, file), 'utf8'), classNames));

@@ -111,6 +111,8 @@ it.each<[string, Record<string, unknown>, string]>([
   ['a changed licence text', { 'packages/core/LICENSE': 'other\n' }, "must equal the root's LICENSE"],
   ['an own compiler option', { 'packages/core/tsconfig.json': { extends: '../../tsconfig.base.json', include: ['src'], compilerOptions: {} } }, 'the configuration must be'],
   ['an own build', { 'packages/core/tsup.config.ts': "export default { entry: ['src/index.ts'] };\n" }, 'must be three lines'],
+  ['reference rows that nothing tests', { 'packages/core/reference/models.csv': 'model\n' }, 'packages/core/src/reference.test.ts: must test the rows of reference/models.csv'],
+  ['reference values in another place', { 'packages/core/reference/resnet18.json': {} }, 'packages/core/reference/resnet18.json: reference/ holds models.csv and parity/*.json'],
   ['a className without the prefix', source("export class A { static className = 'GroupConv'; }\n"), 'className must be letters only and start with Convkit, got "GroupConv"'],
   ['a className with a digit', source("export class A { static readonly className = 'ConvkitConv2d' as const; }\n"), 'className must be letters only'],
   ['a className twice', source("export class A { static className = 'ConvkitPool'; }\n"), 'className must be unique, ConvkitPool is also in packages/core/src/conv.ts'],

@@ -1,5 +1,6 @@
-// Fills the generated parts of the READMEs, between these markers; everything else is written by hand:
+// Fills the generated parts of the READMEs and of ARCHITECTURE.md, between these markers; everything else is written by hand:
 //   <!-- packages:start --> ... <!-- packages:end -->                   the published packages, from their manifests
+//   <!-- floors:start --> ... <!-- floors:end -->                       which package stands where, from their manifests
 //   <!-- variants:start --> ... <!-- variants:end -->                   the variants of a family package, from the zoo
 //   <!-- generated: convkit list --> ... <!-- generated:end -->         what the command prints
 // Needs a build (it runs what users run). `--check` writes nothing and fails when a README is out of date.
@@ -7,11 +8,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { KINDS, readPlaces } from './floors.mjs';
 import { isMain, readWorkspaces, report, ROOT } from './workspace.mjs';
 
 /**
  * @typedef {{ id: string, family: string, paper: string, year: number, params: number, macs: number, input: readonly number[] }} Variant
- * @typedef {{ packages(): string, variants(): string, command(args: readonly string[]): string }} Parts  What goes between the markers.
+ * @typedef {{ packages(): string, floors(): string, variants(): string, command(args: readonly string[]): string }} Parts  What goes between the markers.
  */
 
 const number = new Intl.NumberFormat('en-US');
@@ -27,6 +29,16 @@ export function table(align, rows) {
 export function packagesTable(workspaces) {
   const published = workspaces.filter(({ manifest }) => manifest.private !== true);
   return table('<<', [['Package', 'What it is'], ...published.map(({ dir, manifest }) => [`[\`${manifest.name}\`](${dir})`, manifest.description])]);
+}
+
+/** @param {readonly import('./workspace.mjs').Workspace[]} workspaces */
+export function floorsTable(workspaces) {
+  const { places } = readPlaces(workspaces);
+  const rows = Object.entries(KINDS).map(([kind, { floor, what }]) => {
+    const here = workspaces.filter(({ manifest }) => places.get(manifest.name)?.kind === kind);
+    return [String(floor), `\`${kind}\``, what, here.map(({ dir, manifest }) => `[${manifest.name.replace('@convkit/', '')}](${dir})`).join(' ')];
+  });
+  return table('<<<<', [['Floor', 'Kind', 'What', 'Packages'], ...rows]);
 }
 
 /** @param {readonly Variant[]} variants  those of one package */
@@ -46,6 +58,7 @@ export function variantsTable(variants) {
 export function fill(text, parts) {
   return text
     .replace(/(<!-- packages:start -->\n)[^]*?(<!-- packages:end -->)/g, (_, start, end) => `${start}${parts.packages()}\n${end}`)
+    .replace(/(<!-- floors:start -->\n)[^]*?(<!-- floors:end -->)/g, (_, start, end) => `${start}${parts.floors()}\n${end}`)
     .replace(/(<!-- variants:start -->\n)[^]*?(<!-- variants:end -->)/g, (_, start, end) => `${start}${parts.variants()}\n${end}`)
     .replace(/(<!-- generated: convkit ([^\n]*?) -->\n)[^]*?(<!-- generated:end -->)/g, (_, start, args, end) => {
       const printed = parts.command(args.split(' ')).trimEnd().replace(/[^\S\n]+$/gm, '');
@@ -71,11 +84,11 @@ if (isMain(import.meta.url)) {
   const { zoo } = await import(pathToFileURL(path.join(ROOT, 'packages/zoo/dist/index.js')).href);
   /** @type {import('./workspace.mjs').Problem[]} */
   const stale = [];
-  const files = ['README.md', ...workspaces.map(({ dir }) => `${dir}/README.md`)].filter((file) => existsSync(path.join(ROOT, file)));
+  const files = ['README.md', 'ARCHITECTURE.md', ...workspaces.map(({ dir }) => `${dir}/README.md`)].filter((file) => existsSync(path.join(ROOT, file)));
   for (const file of files) {
     const text = readFileSync(path.join(ROOT, file), 'utf8');
     const variants = text.includes('<!-- variants:start -->') ? await variantsOf(path.posix.dirname(file), zoo.list()) : [];
-    const wanted = fill(text, { packages: () => packagesTable(workspaces), variants: () => variantsTable(variants), command: (args) => printedBy(ROOT, args) });
+    const wanted = fill(text, { packages: () => packagesTable(workspaces), floors: () => floorsTable(workspaces), variants: () => variantsTable(variants), command: (args) => printedBy(ROOT, args) });
     if (wanted === text) continue;
     if (process.argv.includes('--check')) stale.push({ from: file, message: 'is out of date: run npm run build && npm run readme' });
     else {
@@ -83,5 +96,5 @@ if (isMain(import.meta.url)) {
       console.error(`filled ${file}`);
     }
   }
-  report(`${files.length} READMEs`, stale);
+  report(`${files.length} pages`, stale);
 }

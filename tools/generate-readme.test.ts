@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
-import { fill, packagesTable, variantsTable } from './generate-readme.mjs';
+import { fill, floorsTable, packagesTable, variantsTable } from './generate-readme.mjs';
 
 const parts = {
   packages: () => 'PACKAGES',
+  floors: () => 'FLOORS',
   variants: () => 'VARIANTS',
   command: (args: readonly string[]) => `ran ${args.join('|')}  \nend\n\n`,
 };
@@ -28,6 +29,16 @@ it('lists published packages, and leaves private ones out', () => {
     { dir: 'testing', manifest: { name: '@convkit/testing', description: 'Tests.', private: true } },
   ];
   expect(packagesTable(workspaces)).toBe('| Package | What it is |\n| --- | --- |\n| [`@convkit/vgg`](packages/vgg) | VGG. |');
+});
+
+it('shows where each package stands', () => {
+  const workspaces = [
+    { dir: 'packages/vgg', manifest: { name: '@convkit/vgg', convkit: { kind: 'family' } } },
+    { dir: 'packages/resnet', manifest: { name: '@convkit/resnet', convkit: { kind: 'family' } } },
+    { dir: 'testing', manifest: { name: '@convkit/testing', private: true } },
+  ];
+  expect(floorsTable(workspaces)).toContain('\n| 3 | `family` | families and blocks | [vgg](packages/vgg) [resnet](packages/resnet) |\n');
+  expect(floorsTable(workspaces)).not.toContain('testing');
 });
 
 it('names the paper of a variant, without its subtitle, when a package holds several', () => {

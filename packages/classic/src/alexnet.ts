@@ -174,6 +174,14 @@ export const alexnet = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: ALEXNETS,
+  aliases: {
+    // pytorchcv
+    alexnetb: 'alexnet',
+    'pytorchcv/alexnet': 'alexnet_ungrouped',
+    zfnetb: 'zfnet_wide',
+    // Caffe
+    bvlc_reference_caffenet: 'caffenet',
+  },
   spec: alexnetSpec,
   build,
 });

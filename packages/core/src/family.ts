@@ -1,6 +1,6 @@
 import { engine, findBackend, getBackend, setBackend, type Variable } from '@tensorflow/tfjs-core';
 import { input, model, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { seedOption, type KernelInitializer } from './initialization.js';
+import { seedOption, type InitializerName } from './initialization.js';
 import { OptionError, unknownName } from './option-error.js';
 import { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
 
@@ -53,7 +53,7 @@ export interface BuildContext {
   /** The caller's dropout rate, or the paper's when the caller gave none. */
   dropout(paper: number): number;
   /** Options that start a kernel, to spread into a block: `...context.weights('heNormalFanOut')`. */
-  weights<Initial extends KernelInitializer>(initializer: Initial): { kernelInitializer: Initial | 'zeros'; seed: number };
+  weights(initializer: InitializerName): { kernelInitializer: InitializerName; seed: number };
 }
 
 export interface Built {
@@ -70,6 +70,13 @@ export interface FamilyDefinition<Spec extends object, Checked extends object = 
   input: ImageShape;
   classes: number;
   variants: Readonly<Record<string, Spec & VariantRow>>;
+  /**
+   * What other libraries call a variant. A name is here only if that library's network has the same parameters and
+   * multiply-accumulates (Keras' ResNet50 keeps convolution biases and is not). Names that a library shares with our ids
+   * need no entry; where two libraries disagree, torchvision's meaning holds, or where it has none, the paper's. A name
+   * with a library in front of it, `pytorchcv/alexnet`, has that library's meaning.
+   */
+  aliases?: Readonly<Record<string, string>>;
   /** How a spec is checked; defaults are filled in before `build` sees it. */
   spec: OptionEntries;
   /** Papers of variants that are not the family's own. */
@@ -110,7 +117,11 @@ const rowEntries = {
 
 /** Makes a family out of its table and its one builder. */
 export function defineFamily<Spec extends object, const Variants extends Readonly<Record<string, Spec & VariantRow>>, const Entries extends OptionEntries>(
-  definition: Omit<FamilyDefinition<Spec, OptionOutput<Entries>>, 'variants' | 'spec'> & { variants: Variants; spec: Entries },
+  definition: Omit<FamilyDefinition<Spec, OptionOutput<Entries>>, 'variants' | 'spec' | 'aliases'> & {
+    variants: Variants;
+    spec: Entries;
+    aliases?: Readonly<Record<string, Extract<keyof Variants, string>>>;
+  },
 ): Family<Spec, Extract<keyof Variants, string>> {
   const { id, variants, spec: specEntries, build: buildSpec, ...about } = definition;
   type Id = Extract<keyof Variants, string>;

@@ -121,6 +121,8 @@ export const densenet = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: DENSENETS,
+  // Keras. pytorchcv's densenet40_k12_cifar10 compresses: that name is the paper's network, theirs has a name of its own.
+  aliases: { DenseNet121: 'densenet121', DenseNet169: 'densenet169', DenseNet201: 'densenet201' },
   spec: densenetSpec,
   build,
 });

@@ -113,6 +113,21 @@ export const mobilenetV1 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: MOBILENETS_V1,
+  aliases: {
+    // timm
+    mobilenetv1_100: 'mobilenet_v1',
+    mobilenetv1_125: 'mobilenet_v1_x1_25',
+    // pytorchcv
+    mobilenet_w1: 'mobilenet_v1',
+    mobilenet_w3d4: 'mobilenet_v1_x0_75',
+    mobilenet_wd2: 'mobilenet_v1_x0_5',
+    mobilenet_wd4: 'mobilenet_v1_x0_25',
+    // Keras
+    MobileNet: 'mobilenet_v1',
+    // Without a width: the paper's 1.0
+    mobilenet: 'mobilenet_v1',
+    mobilenet_v1_x1_0: 'mobilenet_v1',
+  },
   spec: mobileNetV1Spec,
   build,
 });

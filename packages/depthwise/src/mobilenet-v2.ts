@@ -4,12 +4,10 @@
  * The first block has no expansion convolution (t = 1). Every width is rounded to a multiple of 8 as in the released
  * code; the last convolution never shrinks below 1280.
  */
-import {
-  add, batchNorm, conv2d, defineFamily, dense, depthwiseConv2d, dropout, globalAveragePool, layerLabel, layersUnder, option, readOptions,
-  type BuildContext, type Built, type OptionOutput, type VariantRow,
-} from '@convkit/core';
+import { batchNorm, conv2d, defineFamily, dense, dropout, globalAveragePool, option, type BuildContext, type Built, type OptionOutput, type VariantRow } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { depthwiseEntries, type DepthwiseBlockOptions } from './block-options.js';
+import { invertedResidual } from './inverted-residual.js';
+import { makeDivisible } from './make-divisible.js';
 import { specEntries, stageEntries, type Stem } from './spec-options.js';
 
 /** A row of table 2: n blocks of expansion t and c channels, the first of them with stride s. */
@@ -73,42 +71,6 @@ export const MOBILENETS_V2 = {
   },
 } as const satisfies Record<string, MobileNetV2Spec & VariantRow>;
 
-export interface InvertedResidualOptions extends DepthwiseBlockOptions {
-  /** Channels inside, as a multiple of the input's. 1 leaves the expansion convolution out. */
-  expansion: number;
-}
-
-/**
- * Inverted residual: 1x1 to C*expansion, depthwise k x k, 1x1 to `filters` without activation (the linear bottleneck),
- * each with batch norm; the input is added when stride and channels allow it.
- * [N, H, W, C] -> [N, ceil(H/s), ceil(W/s), filters] (section 3.3). Layers `conv.0.0` to `conv.3` under `name`.
- * @throws OptionError for impossible options.
- */
-export function invertedResidual(x: SymbolicTensor, options: InvertedResidualOptions): SymbolicTensor {
-  const entries = { ...depthwiseEntries, expansion: option.number({ above: 0 }) };
-  const { filters, name, expansion, stride, kernelSize, activation, ...weights } = readOptions(layerLabel('invertedResidual', options?.name), entries, options);
-  const at = layersUnder(name);
-  const channels = x.shape[3] ?? 0;
-  // torchvision numbers the modules of a block: expansion (if any), depthwise, projection, its batch norm.
-  const depthwise = expansion === 1 ? 0 : 1;
-  let y = x;
-  if (expansion !== 1) {
-    y = conv2d(y, { filters: Math.round(channels * expansion), kernelSize: 1, useBias: false, ...weights, name: at('conv.0.0') });
-    y = batchNorm(y, { activation, name: at('conv.0.1') });
-  }
-  y = depthwiseConv2d(y, { kernelSize, strides: stride, padding: (kernelSize - 1) / 2, useBias: false, ...weights, name: at(`conv.${depthwise}.0`) });
-  y = batchNorm(y, { activation, name: at(`conv.${depthwise}.1`) });
-  y = conv2d(y, { filters, kernelSize: 1, useBias: false, ...weights, name: at(`conv.${depthwise + 1}`) });
-  y = batchNorm(y, { name: at(`conv.${depthwise + 2}`) });
-  return stride === 1 && channels === filters ? add([x, y], { name: at('add') }) : y;
-}
-
-/** The multiple of `divisor` nearest to `value`, but not below 90 % of it (the released code's make_divisible). */
-function makeDivisible(value: number, divisor: number): number {
-  const rounded = Math.max(divisor, Math.floor((value + divisor / 2) / divisor) * divisor);
-  return rounded < 0.9 * value ? rounded + divisor : rounded;
-}
-
 const mobileNetV2Spec = {
   ...specEntries,
   stages: option.list(option.object({ ...stageEntries, expansion: option.number({ above: 0 }) })),
@@ -154,6 +116,18 @@ export const mobilenetV2 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: MOBILENETS_V2,
+  aliases: {
+    // timm. pytorchcv's mobilenetv2_w1 has an extra convolution.
+    mobilenetv2_035: 'mobilenet_v2_x0_35',
+    mobilenetv2_050: 'mobilenet_v2_x0_5',
+    mobilenetv2_075: 'mobilenet_v2_x0_75',
+    mobilenetv2_100: 'mobilenet_v2',
+    mobilenetv2_140: 'mobilenet_v2_x1_4',
+    // Keras
+    MobileNetV2: 'mobilenet_v2',
+    // Without a width: the paper's 1.0
+    mobilenet_v2_x1_0: 'mobilenet_v2',
+  },
   spec: mobileNetV2Spec,
   build,
 });

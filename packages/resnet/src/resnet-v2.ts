@@ -127,6 +127,16 @@ export const resnetV2 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: RESNETS_V2,
+  aliases: {
+    // Without a data set: these depths are the papers' for CIFAR
+    preresnet20: 'preresnet20_cifar10',
+    preresnet56: 'preresnet56_cifar10',
+    preresnet110: 'preresnet110_cifar10',
+    preresnet164: 'preresnet164bn_cifar10',
+    wrn16_10: 'wrn16_10_cifar10',
+    wrn28_10: 'wrn28_10_cifar10',
+    wrn40_8: 'wrn40_8_cifar10',
+  },
   spec: resnetV2Spec,
   build,
 });

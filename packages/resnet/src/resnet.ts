@@ -126,6 +126,18 @@ export const resnet = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: RESNETS,
+  aliases: {
+    // pytorchcv, whose resnet50 is resnet50_v1
+    resnet50b: 'resnet50',
+    resnet101b: 'resnet101',
+    resnet152b: 'resnet152',
+    // akamaster/pytorch_resnet_cifar10: the paper's own form, without parameters in the shortcuts
+    resnet20: 'resnet20_cifar10_a',
+    resnet32: 'resnet32_cifar10_a',
+    resnet44: 'resnet44_cifar10_a',
+    resnet56: 'resnet56_cifar10_a',
+    resnet110: 'resnet110_cifar10_a',
+  },
   spec: resnetSpec,
   build,
 });

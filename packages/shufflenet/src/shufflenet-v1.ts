@@ -141,6 +141,22 @@ export const shufflenetV1 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: SHUFFLENETS_V1,
+  aliases: {
+    // pytorchcv
+    shufflenet_g1_w1: 'shufflenet_v1_x1_0_g1',
+    shufflenet_g2_w1: 'shufflenet_v1_x1_0_g2',
+    shufflenet_g3_w1: 'shufflenet_v1_x1_0_g3',
+    shufflenet_g4_w1: 'shufflenet_v1_x1_0_g4',
+    shufflenet_g8_w1: 'shufflenet_v1_x1_0_g8',
+    shufflenet_g1_w3d4: 'shufflenet_v1_x0_75_g1',
+    shufflenet_g3_w3d4: 'shufflenet_v1_x0_75_g3',
+    shufflenet_g1_wd2: 'shufflenet_v1_x0_5_g1',
+    shufflenet_g3_wd2: 'shufflenet_v1_x0_5_g3',
+    shufflenet_g1_wd4: 'shufflenet_v1_x0_25_g1',
+    shufflenet_g3_wd4: 'shufflenet_v1_x0_25_g3',
+    // Without a width: the paper's 1.0, and its best number of groups
+    shufflenet_v1: 'shufflenet_v1_x1_0_g3',
+  },
   spec: shuffleNetV1Spec,
   build,
 });

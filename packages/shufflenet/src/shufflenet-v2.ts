@@ -143,6 +143,13 @@ export const shufflenetV2 = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: SHUFFLENETS_V2,
+  aliases: {
+    // pytorchcv
+    shufflenetv2_wd2: 'shufflenet_v2_x0_5',
+    shufflenetv2_w1: 'shufflenet_v2_x1_0',
+    // Without a width: the paper's 1.0
+    shufflenet_v2: 'shufflenet_v2_x1_0',
+  },
   spec: shuffleNetV2Spec,
   build,
 });

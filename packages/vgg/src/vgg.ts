@@ -128,6 +128,16 @@ export const vgg = defineFamily({
   input: [224, 224, 3],
   classes: 1000,
   variants: VGGS,
+  aliases: {
+    // pytorchcv
+    bn_vgg11b: 'vgg11_bn',
+    bn_vgg13b: 'vgg13_bn',
+    bn_vgg16b: 'vgg16_bn',
+    bn_vgg19b: 'vgg19_bn',
+    // Keras
+    VGG16: 'vgg16',
+    VGG19: 'vgg19',
+  },
   spec: vggSpec,
   build,
 });

@@ -1,2 +1,1 @@
-export { ALIASES } from './aliases.js';
-export { zoo, type TinyEntry, type Zoo, type ZooEntry, type ZooModel } from './zoo.js';
+export { ALIASES, zoo, type TinyEntry, type Zoo, type ZooEntry, type ZooModel } from './zoo.js';

@@ -51,8 +51,9 @@ describe('list', () => {
     const counted = zoo.list();
     const all = zoo.list({ tiny: true });
     expect(new Set(all.map((entry) => entry.id)).size).toBe(all.length);
-    expect(all.filter((entry) => entry.params === undefined).map((entry) => entry.id))
-      .toEqual(['vgg_tiny', 'resnet_tiny', 'resnetv2_tiny', 'densenet_tiny', 'mobilenet_v1_tiny', 'mobilenet_v2_tiny', 'shufflenet_v1_tiny', 'shufflenet_v2_tiny', 'lenet5_tiny', 'alexnet_tiny', 'nin_tiny', 'all_cnn_tiny']);
+    const tiny = all.filter((entry) => entry.params === undefined);
+    expect(tiny.map((entry) => entry.family)).toEqual(zoo.families.map(({ id }) => id));
+    expect(tiny.filter(({ id }) => !id.endsWith('_tiny'))).toEqual([]);
     expect(counted).toEqual(all.filter((entry) => entry.params !== undefined));
     expect(counted.every((entry) => entry.params > 0 && entry.macs > 0 && entry.url.startsWith('https://'))).toBe(true);
   });
@@ -84,12 +85,14 @@ describe('get', () => {
     model.dispose();
   });
 
-  it('knows no alias that is an id, and none that leads nowhere', () => {
-    const ids = new Set(zoo.list().map((entry) => entry.id));
-    for (const [alias, id] of Object.entries(ALIASES)) {
-      expect(ids.has(alias), alias).toBe(false);
-      expect(ids.has(id), id).toBe(true);
-    }
+  it('knows no alias that is an id, none of two families, and none that leads nowhere', () => {
+    const ids = new Set(zoo.list({ tiny: true }).map((entry) => entry.id));
+    const aliases = zoo.families.flatMap((family) => Object.entries(family.aliases ?? {}).map(([alias, id]) => ({ family: family.id, alias, id, own: Object.hasOwn(family.variants, id) })));
+    expect(aliases.filter(({ own }) => !own)).toEqual([]);
+    expect(aliases.filter(({ alias }) => ids.has(alias))).toEqual([]);
+    expect(aliases.filter(({ alias }, i) => aliases.findIndex((other) => other.alias === alias) !== i)).toEqual([]);
+    expect(Object.keys(ALIASES)).toHaveLength(aliases.length);
+    expect(Object.values(ALIASES).filter((id) => zoo.list().every((entry) => entry.id !== id))).toEqual([]);
   });
 
   it.each([

@@ -6,7 +6,6 @@ import { resnet, resnetV2 } from '@convkit/resnet';
 import { shufflenetV1, shufflenetV2 } from '@convkit/shufflenet';
 import { vgg } from '@convkit/vgg';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { ALIASES } from './aliases.js';
 
 /** A variant that has no counts: the small rows for tests and first experiments. */
 export interface TinyEntry {
@@ -52,6 +51,12 @@ export interface Zoo {
 }
 
 const families: readonly Family[] = [vgg, resnet, resnetV2, densenet, mobilenetV1, mobilenetV2, shufflenetV1, shufflenetV2, lenet, alexnet, nin, allCnn];
+
+/**
+ * What other libraries call our variants: the aliases of every family, and those that belong to none. The rule for a name
+ * stands at `aliases` of core's FamilyDefinition.
+ */
+export const ALIASES: Readonly<Record<string, string>> = Object.assign({}, ...families.map(({ aliases }) => aliases));
 
 function entryOf(family: Family, id: string): TinyEntry {
   const row = family.variants[id] ?? {};

@@ -1,18 +1,12 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import * as classic from '@convkit/classic';
-import * as core from '@convkit/core';
-import * as densenet from '@convkit/densenet';
-import * as depthwise from '@convkit/depthwise';
 import { compile, CompiledModel, trace } from '@convkit/graph';
-import * as resnet from '@convkit/resnet';
-import * as shufflenet from '@convkit/shufflenet';
-import * as vgg from '@convkit/vgg';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, type LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { blockPackages } from './block-packages.js';
 import { checkGradients, contractInput, contractModel, difference, reload } from './contract.js';
-import { DESCRIPTORS } from './descriptors.js';
+import { DESCRIPTORS, NO_BLOCKS } from './descriptors.js';
 
 /**
  * How far a backend may be off. Values: float32 sums in another order. Gradients: central differences of a float32
@@ -23,13 +17,13 @@ const TOLERANCES = {
   cpu: { value: 1e-5, gradient: 2e-2 },
 } as const;
 
+const packages = await blockPackages();
+for (const { registerLayers } of packages.values()) registerLayers?.();
+
 const rows = DESCRIPTORS.map((descriptor) => [`${descriptor.exported}: ${descriptor.title}`, descriptor] as const);
 
 describe.each(Object.entries(TOLERANCES))('the contract of every block and layer on %s', (backend, tolerance) => {
-  beforeAll(async () => {
-    core.registerLayers();
-    await tf.setBackend(backend);
-  });
+  beforeAll(() => tf.setBackend(backend));
 
   test.each(rows)('%s', async (_, descriptor) => {
     const network = contractModel(descriptor);
@@ -75,21 +69,19 @@ describe.each(Object.entries(TOLERANCES))('the contract of every block and layer
   });
 });
 
-/** Exports that are neither blocks nor layers. A new export goes here or, if it is one, gets a row. */
-const OTHERS = new Set([
-  'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'multiplyMatrices', 'localResponseNormalize',
-  'adaptiveAvgPool2d', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
-  'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
-  'residualNetwork', 'residualStages',
-]);
+const exported = [...packages].flatMap(([folder, exports]) => Object.entries(exports).flatMap(([name, value]) => (typeof value === 'function' && !NO_BLOCKS.has(name) ? [{ folder, name, value }] : [])));
+const isLayerClass = ({ value }: { value: unknown }) => (value as { prototype?: unknown }).prototype instanceof layers.Layer;
 
-test('every exported block has a row, and every exported layer class is behind one', () => {
-  const exported = Object.entries({ ...core, ...classic, ...vgg, ...resnet, ...densenet, ...depthwise, ...shufflenet }).filter(([name, value]) => typeof value === 'function' && !OTHERS.has(name));
-  const classes = exported.filter(([, value]) => (value as { prototype?: unknown }).prototype instanceof layers.Layer).map(([name]) => name);
-  const blocks = exported.map(([name]) => name).filter((name) => !classes.includes(name));
-  expect([...new Set(DESCRIPTORS.map(({ exported }) => exported))].sort()).toEqual([...blocks].sort());
+test('every exported block has a row', () => {
+  const blocks = exported.filter((entry) => !isLayerClass(entry)).map(({ name }) => name);
+  expect([...new Set(DESCRIPTORS.map(({ exported }) => exported))].sort()).toEqual([...new Set(blocks)].sort());
+});
 
+test('every exported layer class is behind a row, and its package registers it', () => {
   const used = new Set(DESCRIPTORS.flatMap((descriptor) => contractModel(descriptor).layers.map((layer) => layer.constructor.name)));
-  expect(classes.filter((name) => !used.has(name))).toEqual([]);
-  expect(core.coreLayers.map((layer) => layer.name).sort()).toEqual([...classes].sort());
+  const registered = Object.keys(tf.serialization.SerializationMap.getMap().classNameMap);
+  const classes = exported.filter(isLayerClass).map(({ folder, name, value }) => ({ folder, name, className: (value as unknown as typeof layers.Layer & { className: string }).className }));
+  expect(classes.length).toBeGreaterThan(0);
+  expect(classes.filter(({ name }) => !used.has(name))).toEqual([]);
+  expect(classes.filter(({ className }) => !registered.includes(className))).toEqual([]);
 });

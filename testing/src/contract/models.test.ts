@@ -1,5 +1,5 @@
 /** What holds for every model of every family. What is special to one family stands in that family's own tests. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { OptionError, registerLayers } from '@convkit/core';
@@ -47,10 +47,14 @@ interface Fixture {
   trainable_params: number;
 }
 
-const FIXTURES = new URL('../../fixtures/parity/', import.meta.url);
+const PACKAGES = new URL('../../../packages/', import.meta.url);
+const FIXTURES = readdirSync(PACKAGES).flatMap((folder) => {
+  const parity = `${folder}/reference/parity/`;
+  return existsSync(new URL(parity, PACKAGES)) ? readdirSync(new URL(parity, PACKAGES)).map((file) => parity + file) : [];
+});
 
-test.each(readdirSync(FIXTURES))('names and shapes its weights as %s does', (file) => {
-  const { entry, input_shape: [, channels, height, width], params, trainable_params } = JSON.parse(readFileSync(new URL(file, FIXTURES), 'utf8')) as Fixture;
+test.each(FIXTURES)('names and shapes its weights as %s does', (file) => {
+  const { entry, input_shape: [, channels, height, width], params, trainable_params } = JSON.parse(readFileSync(new URL(file, PACKAGES), 'utf8')) as Fixture;
   const { id, classes, build } = zoo.get(fixtureName(entry, ALIASES));
   const model = build({ inputShape: [height, width, channels], classes: entry.kwargs.num_classes ?? classes, initialWeights: 'zeros' });
   expect(Object.fromEntries(namesAndShapes(model)), id).toEqual(Object.fromEntries(params));
