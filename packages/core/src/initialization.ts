@@ -7,10 +7,10 @@ import { hashString, normalStream, randomStream } from './random.js';
  * How a kernel starts. With n = fan in (inputs of one output) and m = fan out:
  * heNormal N(0, 2/n), heUniform U(±sqrt(6/n)), heNormalFanOut N(0, 2/m) (torchvision's convolutions), glorotNormal
  * N(0, 2/(n+m)), glorotUniform U(±sqrt(6/(n+m))), lecunNormal N(0, 1/n), torchUniform U(±1/sqrt(n)) (torch's default),
- * smallNormal N(0, 0.01^2) (torchvision's classifiers), zeros, ones.
+ * uniformFanOut U(±1/sqrt(m)) (EfficientNet's classifier), smallNormal N(0, 0.01^2) (torchvision's classifiers), zeros, ones.
  */
 export const INITIALIZERS = [
-  'heNormal', 'heUniform', 'heNormalFanOut', 'glorotNormal', 'glorotUniform', 'lecunNormal', 'torchUniform', 'smallNormal', 'zeros', 'ones',
+  'heNormal', 'heUniform', 'heNormalFanOut', 'glorotNormal', 'glorotUniform', 'lecunNormal', 'torchUniform', 'uniformFanOut', 'smallNormal', 'zeros', 'ones',
 ] as const;
 export type InitializerName = (typeof INITIALIZERS)[number];
 
@@ -70,6 +70,7 @@ function drawOf(initial: KernelInitializer, fans: Fans): Draw {
     case 'glorotUniform': return { uniform: Math.sqrt(6 / (fanIn + fanOut)) };
     case 'lecunNormal': return { normal: Math.sqrt(1 / fanIn) };
     case 'torchUniform': return { uniform: 1 / Math.sqrt(fanIn) };
+    case 'uniformFanOut': return { uniform: 1 / Math.sqrt(fanOut) };
     case 'smallNormal': return { normal: 0.01 };
     case 'zeros': return { constant: 0 };
     case 'ones': return { constant: 1 };
