@@ -8,10 +8,12 @@ export interface Stem {
 
 const count = option.integer(1);
 
-/** What the specs of both architectures share. */
+export const stemEntry = option.object({ filters: count, stride: count });
+
+/** What the specs with a width multiplier share. */
 export const specEntries = {
   width: option.number({ above: 0 }),
-  stem: option.object({ filters: count, stride: count }),
+  stem: stemEntry,
   macsAt: option.optional(option.counts()),
 } as const;
 
