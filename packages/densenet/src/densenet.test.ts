@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { OptionError } from '@convkit/core';
+import { OptionError, type GateOptions } from '@convkit/core';
 import { trainableParams } from '@convkit/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, model, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -48,6 +48,40 @@ it('passes its input on unchanged, in front of what it adds', () => {
   const y = netOf([3, 5, 4], (z) => denseBlock(z, { layers: 2, growthRate: 3 })).predict(x) as tf.Tensor4D;
   expect(tf.slice(y, [0, 0, 0, 0], [1, 3, 5, 4]).arraySync()).toEqual(x.arraySync());
   expect(y.shape).toEqual([1, 3, 5, 10]);
+});
+
+describe('with learned factors for its connections', () => {
+  const gates = (net: LayersModel) => net.layers.filter((layer) => layer.getClassName() === 'ConvkitChannelGate');
+
+  it('has a weight for each connection, or for each channel that a layer reads', () => {
+    const shapes = (id: 'densenet40_k12_bc_cifar10_weighted' | 'densenet40_k12_bc_cifar10_weighted_channel') =>
+      gates(densenet.build(id, zeros)).map((layer) => layer.weights[0]?.shape[0]);
+    expect(shapes('densenet40_k12_bc_cifar10_weighted')).toEqual([1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
+    // Stems and transitions hand 24, 48 and 60 channels to the three blocks; every layer adds 12.
+    expect(shapes('densenet40_k12_bc_cifar10_weighted_channel')).toEqual([24, 48, 60].flatMap((channels) => [0, 12, 24, 36, 48, 60].map((more) => channels + more)));
+  });
+
+  it('is at first what it is without them', () => {
+    const x = tf.randomNormal([1, 3, 3, 4], 0, 1, 'float32', 1) as tf.Tensor4D;
+    const of = (gate?: GateOptions) => (netOf([3, 3, 4], (z) => denseBlock(z, { layers: 2, growthRate: 3, gate, name: 'block' })).predict(x) as tf.Tensor).arraySync();
+    const plain = of();
+    for (const form of ['linear', 'softmax', 'sigmoid'] as const) expect(of({ form })).toEqual(plain);
+  });
+
+  it('reads nothing through a connection whose factor is 0; factors stand behind the batch norm, which would undo them', () => {
+    const net = netOf([2, 2, 2], (z) => denseBlock(z, { layers: 2, growthRate: 1, gate: {}, name: 'block' }));
+    const gate = net.getLayer('block.denselayer2.gate');
+    gate.setWeights([tf.tensor2d([[0], [2]])]);
+    const at = (tensor: SymbolicTensor) => (model({ inputs: net.inputs, outputs: tensor }).predict(tf.ones([1, 2, 2, 2])) as tf.Tensor4D).arraySync().flat(2) as number[][];
+    const read = at(gate.output as SymbolicTensor);
+    expect(read).toEqual(at(gate.input as SymbolicTensor).map(([, , added]) => [0, 0, 2 * (added as number)]));
+    expect((gate.input as SymbolicTensor).sourceLayer.getClassName()).toBe('ConvkitBatchNorm');
+  });
+
+  it('refuses connections that are not the channels', () => {
+    expect(() => netOf([2, 2, 5], (z) => denseLayer(z, { growthRate: 1, gate: {}, connections: [2, 2], name: 'l' }))).toThrow(/^channelGate "l\.gate": parts must be a list that sums to the 5 channels, got \[2,2\]/);
+    expect(() => netOf([2, 2, 5], (z) => denseLayer(z, { growthRate: 1, gate: { form: 'tanh' } as never }))).toThrow(/gate must be \{ per: one of tensor, channel, form: one of/);
+  });
 });
 
 it('rounds the channels of a transition down', () => {

@@ -2,13 +2,14 @@
  * Densely connected networks: Huang, Liu, van der Maaten and Weinberger, "Densely Connected Convolutional Networks"
  * (CVPR 2017, arXiv 1608.06993), tables 1 and 2. DenseNet-BC (bottleneck layers, transitions that halve) for ImageNet;
  * BC and plain for CIFAR. Plain rows are the paper's: a stem of 16 channels, transitions that keep them all. Others differ
- * and are rows of their own: `_lua`, the authors' release, has a stem of 2k channels; `_pytorchcv` halves as well.
+ * and are rows of their own: `_lua`, the authors' release, has a stem of 2k channels; `_pytorchcv` halves as well. `_weighted`
+ * rows are nobody's paper: connections with learned factors, to ask which of them a layer wants.
  *
  * Layer names are torchvision's for the ImageNet form (`features.denseblock1.denselayer1.norm1`) and pytorchcv's for the
  * CIFAR form, which torchvision lacks (`features.stage1.unit1.conv1.bn`). Initial weights are torchvision's (He, fan in;
  * the authors' release: fan out). Batch norm: epsilon 1e-5, momentum 0.9 (core's defaults). Output: logits.
  */
-import { batchNorm, conv2d, defineFamily, dense, dropout, globalAveragePool, maxPool, option, type BuildContext, type Built, type OptionOutput, type VariantRow } from '@convkit/core';
+import { batchNorm, conv2d, defineFamily, dense, dropout, globalAveragePool, gateOption, maxPool, option, type BuildContext, type Built, type GateOptions, type OptionOutput, type VariantRow } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { compressionOption, denseBlock, transition } from './dense-blocks.js';
 
@@ -27,13 +28,19 @@ export interface DenseNetSpec {
   readonly compression?: number;
   /** Dropout after every convolution but the stem's; the paper takes 0.2 where it trains without augmentation. Default 0. */
   readonly dropout?: number;
+  /** Learned factors for the connections of every dense layer, one each or one for each channel. Default: none. */
+  readonly gate?: GateOptions;
 }
 
 const CIFAR = { stem: 'cifar', input: [32, 32, 3], classes: 10 } as const;
 /** DenseNet: no bottleneck, no compression. */
 const PLAIN = { ...CIFAR, stemFilters: 16, bottleneck: false, compression: 1 } as const;
+const BC40 = { ...CIFAR, growthRate: 12, blocks: [6, 6, 6] } as const;
 
-/** Rows of tables 1 and 2, torchvision's 161, pytorchcv's small BC networks, and `densenet_tiny` for tests and short runs. */
+/**
+ * Rows of tables 1 and 2, torchvision's 161, pytorchcv's small BC networks, and `densenet_tiny` for tests and short runs. A
+ * weight for each connection of a block of L layers makes L (L + 1) / 2 more parameters; `_channel` has one for each channel.
+ */
 export const DENSENETS = {
   densenet121: { stem: 'imagenet', growthRate: 32, blocks: [6, 12, 24, 16], params: 7_978_856, macs: 2_834_161_664 },
   densenet161: { stem: 'imagenet', growthRate: 48, blocks: [6, 12, 36, 24], params: 28_681_000, macs: 7_727_907_072 },
@@ -43,7 +50,7 @@ export const DENSENETS = {
   densenet40_k12_cifar10: { ...PLAIN, growthRate: 12, blocks: [12, 12, 12], params: 1_019_722, macs: 264_812_928 },
   densenet100_k12_cifar10: { ...PLAIN, growthRate: 12, blocks: [32, 32, 32], params: 6_979_642, macs: 1_769_516_448 },
   densenet100_k24_cifar10: { ...PLAIN, growthRate: 24, blocks: [32, 32, 32], params: 27_249_082, macs: 6_889_347_744 },
-  densenet40_k12_bc_cifar10: { ...CIFAR, growthRate: 12, blocks: [6, 6, 6], params: 176_122, macs: 72_365_352 },
+  densenet40_k12_bc_cifar10: { ...BC40, params: 176_122, macs: 72_365_352 },
   densenet40_k24_bc_cifar10: { ...CIFAR, growthRate: 24, blocks: [6, 6, 6], params: 690_346, macs: 288_131_664 },
   densenet40_k36_bc_cifar10: { ...CIFAR, growthRate: 36, blocks: [6, 6, 6], params: 1_542_682, macs: 647_298_936 },
   densenet100_k12_bc_cifar10: { ...CIFAR, growthRate: 12, blocks: [16, 16, 16], params: 769_162, macs: 287_929_692 },
@@ -55,6 +62,10 @@ export const DENSENETS = {
   densenet40_k12_cifar10_pytorchcv: { ...CIFAR, bottleneck: false, growthRate: 12, blocks: [12, 12, 12], params: 599_050, macs: 205_906_452 },
   densenet100_k12_cifar10_pytorchcv: { ...CIFAR, bottleneck: false, growthRate: 12, blocks: [32, 32, 32], params: 4_068_490, macs: 1_324_548_732 },
   densenet100_k24_cifar10_pytorchcv: { ...CIFAR, bottleneck: false, growthRate: 24, blocks: [32, 32, 32], params: 16_114_138, macs: 5_296_854_264 },
+  densenet40_k12_bc_cifar10_weighted: { ...BC40, gate: { per: 'tensor', form: 'linear' }, params: 176_185, macs: 72_365_352 },
+  densenet40_k12_bc_cifar10_weighted_softmax: { ...BC40, gate: { per: 'tensor', form: 'softmax' }, params: 176_185, macs: 72_365_352 },
+  densenet40_k12_bc_cifar10_weighted_sigmoid: { ...BC40, gate: { per: 'tensor', form: 'sigmoid' }, params: 176_185, macs: 72_365_352 },
+  densenet40_k12_bc_cifar10_weighted_channel: { ...BC40, gate: { per: 'channel', form: 'linear' }, params: 177_454, macs: 72_365_352 },
   densenet_tiny: { stem: 'cifar', growthRate: 8, blocks: [2, 2, 2], input: [28, 28, 1], classes: 10 },
 } as const satisfies Record<string, DenseNetSpec & VariantRow>;
 
@@ -66,6 +77,7 @@ const densenetSpec = {
   bottleneck: option.withDefault(option.boolean(), true),
   compression: option.withDefault(compressionOption, 0.5),
   dropout: option.withDefault(option.number({ min: 0, below: 1 }), 0),
+  gate: option.optional(gateOption),
 } as const;
 
 /** Module paths around the layers in the two references, and the taps of a backbone; blocks count from 1. */
@@ -81,7 +93,7 @@ const NAMES = {
 } as const;
 
 function build(x: SymbolicTensor, spec: OptionOutput<typeof densenetSpec>, context: BuildContext): Built {
-  const { stem, growthRate, blocks, stemFilters = 2 * growthRate, bottleneck, compression, dropout: rate } = spec;
+  const { stem, growthRate, blocks, stemFilters = 2 * growthRate, bottleneck, compression, dropout: rate, gate } = spec;
   const names = NAMES[stem];
   const convolutions = context.weights('heNormal');
   const shared = { dropout: rate, naming: names.naming, ...convolutions };
@@ -96,7 +108,7 @@ function build(x: SymbolicTensor, spec: OptionOutput<typeof densenetSpec>, conte
 
   blocks.forEach((layers, i) => {
     if (i > 0) y = transition(y, { compression, name: names.transition(i), ...shared });
-    y = denseBlock(y, { layers, growthRate, bottleneck, name: `features.${names.tap(i + 1)}`, ...shared });
+    y = denseBlock(y, { layers, growthRate, bottleneck, gate, name: `features.${names.tap(i + 1)}`, ...shared });
     features[names.tap(i + 1)] = y;
   });
   y = batchNorm(y, { activation: 'relu', name: names.norm });
