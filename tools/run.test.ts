@@ -44,6 +44,11 @@ it('builds, then starts the benchmark with the arguments as they are, results al
   expect(status).toBe(0);
 });
 
+it('builds the code without type declarations', () => {
+  const { stderr } = run(clone({ turbo: "console.log('declarations', process.env.CONVKIT_DECLARATIONS);\n" }), 'start');
+  expect(stderr).toContain('declarations none\n');
+});
+
 it('does not start the benchmark when the build fails', () => {
   const { status, stdout } = run(clone({ turbo: 'process.exit(5);\n' }), 'start');
   expect(stdout).toBe('');
