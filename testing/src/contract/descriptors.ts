@@ -4,7 +4,7 @@ import {
   maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth, stochasticPool, weightedSum,
 } from '@convkit/core';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
-import { depthwiseSeparable, invertedResidual } from '@convkit/depthwise';
+import { depthwiseSeparable, invertedResidual, separableConv, xceptionBlock } from '@convkit/depthwise';
 import { basicBlock, bottleneck, preactBasicBlock, preactBottleneck } from '@convkit/resnet';
 import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
 import { convUnit } from '@convkit/vgg';
@@ -128,6 +128,12 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('transition', 'no compression', (x) => transition(x, { compression: 1, naming: 'pytorchcv', name: 'transition' }), normalised),
   row('depthwiseSeparable', 'stride 2', (x) => depthwiseSeparable(x, { filters: 4, stride: 2, name: 'unit' }), normalised),
   row('invertedResidual', 'with the sum', (x) => invertedResidual(x, { filters: 8, expansion: 2, name: 'block' }), normalised),
+  row('invertedResidual', "MobileNet v3's", (x) => invertedResidual(x, { filters: 4, expansion: 2.3, divisor: 8, kernelSize: 5, stride: 2, activation: 'hardSwish', squeezeExcite: { of: 'expanded', divisor: 8, gate: 'hardSigmoid' }, epsilon: 1e-3, naming: 'mobilenetV3', name: 'block' }), normalised),
+  row('invertedResidual', "EfficientNet's", (x) => invertedResidual(x, { filters: 8, expansion: 1, activation: 'silu', squeezeExcite: { of: 'input', activation: 'silu' }, stochasticDepth: 0.25, naming: 'mobilenetV3', name: 'block' }), { trainingDiffers: true, random: true }),
+  row('separableConv', 'stride 2, 5x5', (x) => separableConv(x, { filters: 4, stride: 2, kernelSize: 5, name: 'unit' })),
+  row('xceptionBlock', 'identity', (x) => xceptionBlock(x, { filters: 8, units: 3, name: 'block' }), normalised),
+  row('xceptionBlock', 'pool and projection, widened first', (x) => xceptionBlock(x, { filters: 10, stride: 2, name: 'block' }), normalised),
+  row('xceptionBlock', 'widened last, without its ReLU', (x) => xceptionBlock(x, { filters: 12, stride: 2, widenOn: 'last', startActivation: false, name: 'block' }), normalised),
   row('shuffleUnit', 'stride 1', (x) => shuffleUnit(x, { filters: 8, groups: 2, name: 'unit' }), normalised),
   row('shuffleUnit', 'stride 2', (x) => shuffleUnit(x, { filters: 24, groups: 2, stride: 2, name: 'unit' }), normalised),
   row('shuffleUnitV2', 'stride 1', (x) => shuffleUnitV2(x, { filters: 8, name: 'unit' }), normalised),
