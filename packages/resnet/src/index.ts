@@ -4,4 +4,4 @@ export { basicBlock, bottleneck, type BasicBlockOptions, type BottleneckOptions,
 export { residualNetwork, residualStages, type ResidualNetwork, type ResidualStage, type ResidualUnitOptions } from './residual-network.js';
 export { resnetV2, RESNETS_V2, type ResNetV2Spec } from './resnet-v2.js';
 export { resnet, RESNETS, type ResNetSpec } from './resnet.js';
-export type { Projection, Shortcut } from './shortcuts.js';
+export { addShortcut, SHORTCUTS, type Projection, type Shortcut, type ShortcutOptions } from './shortcuts.js';

@@ -1,6 +1,6 @@
 /** The two residual blocks of ResNet v2 (He et al. 2016, "Identity Mappings in Deep Residual Networks", figure 4e): nothing follows the sum. */
 import {
-  batchNorm, blockEntries, conv2d, dropout, layerLabel, layersUnder, option, readOptions, type BlockOptions, type Conv2dOptions,
+  batchNorm, blockEntries, conv2d, dropout, gateOption, layerLabel, layersUnder, option, readOptions, type BlockOptions, type Conv2dOptions, type GateOptions,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fillSlots, preactPartsOption, type PreactParts } from './parts.js';
@@ -20,6 +20,8 @@ export interface PreactBasicBlockOptions extends BlockOptions {
   stride?: number;
   /** A projection reads the input after the first batch norm and ReLU, and has no batch norm; any other reads the input itself. Default 'projection'. */
   shortcut?: Shortcut;
+  /** Learned factors for the two branches of the sum, the residual one first. Default: a plain sum. */
+  gate?: GateOptions;
   /** Dropout rate in front of the last convolution (wide residual networks, section 2.4). Default 0. */
   dropout?: number;
   /** Whose module paths the layers have below `name`. Default 'timm'. */
@@ -38,6 +40,7 @@ const basicEntries = {
   filters: option.integer(1),
   stride: option.withDefault(option.integer(1), 1),
   shortcut: option.withDefault(option.oneOf(SHORTCUTS), 'projection'),
+  gate: option.optional(gateOption),
   dropout: option.withDefault(option.number({ min: 0, below: 1 }), 0),
   naming: option.withDefault(option.oneOf(['timm', 'pytorchcv']), 'timm'),
   parts: preactPartsOption,
@@ -48,7 +51,7 @@ type Convolution = Pick<Conv2dOptions, 'filters' | 'kernelSize' | 'strides'>;
 
 /** x plus batch norm, ReLU and convolution, for each of the convolutions. */
 function preactivated(where: string, x: SymbolicTensor, block: ReturnType<typeof readOptions<typeof basicEntries>>, convolutions: readonly Convolution[]) {
-  const { name, stride, shortcut, kernelInitializer, seed } = block;
+  const { name, stride, shortcut, gate, kernelInitializer, seed } = block;
   const names = NAMES[block.naming];
   const at = layersUnder(name);
   const { slot, spatial } = fillSlots(block.parts, block);
@@ -64,7 +67,7 @@ function preactivated(where: string, x: SymbolicTensor, block: ReturnType<typeof
   }, x);
   const project = (filters: number) => conv(conv2d, first, names.projection, { filters, kernelSize: 1, strides: stride });
   const finish = (y: SymbolicTensor) => slot('shortcut', y);
-  return slot('output', addShortcut(x, slot('after', residual), { where, shortcut, stride, at, project, finish }));
+  return slot('output', addShortcut(x, slot('after', residual), { where, shortcut, stride, at, project, finish, gate }));
 }
 
 /**

@@ -3,7 +3,8 @@
  * Both have slots (`parts`) for what relatives add to them.
  */
 import {
-  activation, avgPool, batchNorm, blockEntries, conv2d, layerLabel, layersUnder, option, OptionError, readOptions, type BlockOptions, type Conv2dOptions,
+  activation, avgPool, batchNorm, blockEntries, conv2d, gateOption, layerLabel, layersUnder, option, OptionError, readOptions, type BlockOptions, type Conv2dOptions,
+  type GateOptions,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fillSlots, partsOption, type ResidualParts } from './parts.js';
@@ -34,6 +35,8 @@ interface ResidualBlockOptions extends BlockOptions {
   shortcut?: Shortcut;
   /** What a projection is. Default '1x1'. */
   projection?: Projection;
+  /** Learned factors for the two branches of the sum, the residual one first. Default: a plain sum. */
+  gate?: GateOptions;
   /** Start as the identity: gamma 0 in the last batch norm. Default false. */
   zeroGamma?: boolean;
   /** Whose module paths the layers have below `name`. Default 'torchvision'. */
@@ -66,6 +69,7 @@ const blockOptionEntries = {
   stride: option.withDefault(option.integer(1), 1),
   shortcut: option.withDefault(option.oneOf(SHORTCUTS), 'projection'),
   projection: option.withDefault(option.oneOf(PROJECTIONS), '1x1'),
+  gate: option.optional(gateOption),
   zeroGamma: option.withDefault(option.boolean(), false),
   naming: option.withDefault(option.oneOf(['torchvision', 'pytorchcv']), 'torchvision'),
   parts: partsOption,
@@ -84,7 +88,7 @@ type ConvNormOptions = Pick<Conv2dOptions, 'filters' | 'kernelSize' | 'strides' 
 
 /** What both blocks are made of, with the block's names, initial weights and slots bound. */
 function blockPieces(where: string, block: ReturnType<typeof readOptions<typeof blockOptionEntries>>) {
-  const { name, stride, shortcut, projection, kernelInitializer, seed } = block;
+  const { name, stride, shortcut, projection, gate, kernelInitializer, seed } = block;
   const names = NAMES[block.naming];
   const at = layersUnder(name);
   const { slot, spatial } = fillSlots(block.parts, block);
@@ -108,14 +112,15 @@ function blockPieces(where: string, block: ReturnType<typeof readOptions<typeof 
   };
   const output = (x: SymbolicTensor, residual: SymbolicTensor) => {
     const finish = (y: SymbolicTensor) => slot('shortcut', y);
-    const sum = addShortcut(x, slot('after', residual), { where, shortcut, stride, at, project: (filters) => project(x, filters), finish });
+    const sum = addShortcut(x, slot('after', residual), { where, shortcut, stride, at, project: (filters) => project(x, filters), finish, gate });
     return slot('output', activation(sum, { kind: 'relu', name: at(names.output) }));
   };
   return { convNorm, output, slot, last: { gammaInitializer: block.zeroGamma ? 'zeros' : 'ones' } as const };
 }
 
 /**
- * relu(x + F(x)), F = 3x3/stride, BN, ReLU, 3x3, BN. [N, H, W, C] -> [N, ceil(H / stride), ceil(W / stride), filters].
+ * relu(x + F(x)), F = 3x3/stride, BN, ReLU, 3x3, BN. With
+ * `gate` it is relu(w_1 F(x) + w_2 x). [N, H, W, C] -> [N, ceil(H / stride), ceil(W / stride), filters].
  * @throws OptionError for unknown and impossible options, and for a padded shortcut to fewer channels.
  */
 export function basicBlock(x: SymbolicTensor, options: BasicBlockOptions): SymbolicTensor {

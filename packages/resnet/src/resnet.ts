@@ -7,7 +7,7 @@
  * Layer names are torchvision's for the ImageNet form (`layer1.0.conv1`) and pytorchcv's for the CIFAR form, which
  * torchvision lacks (`features.stage1.unit1.body.conv1.conv`).
  */
-import { defineFamily, option, OptionError, type BuildContext, type Built, type OptionOutput, type VariantRow } from '@convkit/core';
+import { defineFamily, gateOption, option, OptionError, type BuildContext, type Built, type GateOptions, type OptionOutput, type VariantRow } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { RESNEXT_PAPER, WIDE_RESNET_PAPER } from './papers.js';
 import { basicBlock, bottleneck, STRIDE_ON, type StrideOn } from './residual-blocks.js';
@@ -24,6 +24,8 @@ export interface ResNetSpec {
   readonly width?: number;
   /** Default 'projection'. */
   readonly shortcut?: Shortcut;
+  /** Learned factors for the two branches of every sum, one each or one for each channel. Default: plain sums. */
+  readonly gate?: GateOptions;
   /** Which convolution of a bottleneck strides: the 3x3 (V1.5) or the first 1x1 (V1). Default 'middle'. */
   readonly strideOn?: StrideOn;
   /** Groups of a bottleneck's 3x3: ResNeXt's cardinality. Default 1. */
@@ -35,11 +37,13 @@ export interface ResNetSpec {
 }
 
 const CIFAR = { stem: 'cifar', block: 'basic', input: [32, 32, 3], classes: 10 } as const;
+const RESNET20 = { ...CIFAR, depths: [3, 3, 3] } as const;
 const RESNEXT_CIFAR = { ...CIFAR, block: 'bottleneck', depths: [3, 3, 3], width: 64 } as const;
 
 /**
  * Rows of tables 1 and 6, and `resnet_tiny` for tests and short runs. CIFAR rows: option B as pytorchcv has it; `_a`: the
  * paper's option A; `_plain`: the paper's networks without shortcuts, which cost as much as those with option A.
+ * `_weighted` rows are nobody's paper: sums with learned factors, 2 parameters a block, `_channel` 2 for each of its channels.
  */
 export const RESNETS = {
   resnet18: { stem: 'imagenet', block: 'basic', depths: [2, 2, 2, 2], params: 11_689_512, macs: 1_814_073_344 },
@@ -50,7 +54,7 @@ export const RESNETS = {
   resnet50_v1: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 6, 3], strideOn: 'first', params: 25_557_032, macs: 3_857_973_248 },
   resnet101_v1: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 23, 3], strideOn: 'first', params: 44_549_160, macs: 7_570_194_432 },
   resnet152_v1: { stem: 'imagenet', block: 'bottleneck', depths: [3, 8, 36, 3], strideOn: 'first', params: 60_192_808, macs: 11_282_415_616 },
-  resnet20_cifar10: { ...CIFAR, depths: [3, 3, 3], params: 272_474, macs: 40_813_184 },
+  resnet20_cifar10: { ...RESNET20, params: 272_474, macs: 40_813_184 },
   resnet32_cifar10: { ...CIFAR, depths: [5, 5, 5], params: 466_906, macs: 69_124_736 },
   resnet44_cifar10: { ...CIFAR, depths: [7, 7, 7], params: 661_338, macs: 97_436_288 },
   resnet56_cifar10: { ...CIFAR, depths: [9, 9, 9], params: 855_770, macs: 125_747_840 },
@@ -67,6 +71,10 @@ export const RESNETS = {
   resnet44_cifar10_plain: { ...CIFAR, depths: [7, 7, 7], shortcut: 'none', params: 658_586, macs: 97_174_144 },
   resnet56_cifar10_plain: { ...CIFAR, depths: [9, 9, 9], shortcut: 'none', params: 853_018, macs: 125_485_696 },
   resnet110_cifar10_plain: { ...CIFAR, depths: [18, 18, 18], shortcut: 'none', params: 1_727_962, macs: 252_887_680 },
+  resnet20_cifar10_weighted: { ...RESNET20, gate: { per: 'tensor', form: 'linear' }, params: 272_492, macs: 40_813_184 },
+  resnet20_cifar10_weighted_softmax: { ...RESNET20, gate: { per: 'tensor', form: 'softmax' }, params: 272_492, macs: 40_813_184 },
+  resnet20_cifar10_weighted_sigmoid: { ...RESNET20, gate: { per: 'tensor', form: 'sigmoid' }, params: 272_492, macs: 40_813_184 },
+  resnet20_cifar10_weighted_channel: { ...RESNET20, gate: { per: 'channel', form: 'linear' }, params: 273_146, macs: 40_813_184 },
   wide_resnet50_2: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 6, 3], baseWidth: 128, params: 68_883_240, macs: 11_398_021_120 },
   wide_resnet101_2: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 23, 3], baseWidth: 128, params: 126_886_696, macs: 22_753_050_624 },
   resnext50_32x4d: { stem: 'imagenet', block: 'bottleneck', depths: [3, 4, 6, 3], groups: 32, baseWidth: 4, params: 25_028_904, macs: 4_230_479_872 },
@@ -85,6 +93,7 @@ const resnetSpec = {
   depths: option.list(option.integer(1)),
   width: option.optional(option.integer(1)),
   shortcut: option.withDefault(option.oneOf(SHORTCUTS), 'projection'),
+  gate: option.optional(gateOption),
   strideOn: option.withDefault(option.oneOf(STRIDE_ON), 'middle'),
   groups: option.withDefault(option.integer(1), 1),
   baseWidth: option.withDefault(option.integer(1), 64),
@@ -92,14 +101,17 @@ const resnetSpec = {
 } as const;
 
 function build(x: SymbolicTensor, spec: OptionOutput<typeof resnetSpec>, context: BuildContext): Built {
-  const { stem, block, depths, width = stem === 'imagenet' ? 64 : 16, shortcut, strideOn, groups, baseWidth, zeroGamma } = spec;
+  const { stem, block, depths, width = stem === 'imagenet' ? 64 : 16, shortcut, gate, strideOn, groups, baseWidth, zeroGamma } = spec;
   if (block === 'basic' && (groups !== 1 || baseWidth !== 64)) throw new OptionError('resnet', 'block', block, "'bottleneck' where groups or baseWidth is given");
   return residualNetwork(x, {
     naming: stem === 'imagenet' ? 'torchvision' : 'pytorchcv',
     stem,
     stemFilters: width,
     stages: residualStages(depths, width),
-    block: (y, unit) => (block === 'basic' ? basicBlock(y, { ...unit, shortcut, zeroGamma }) : bottleneck(y, { ...unit, shortcut, zeroGamma, strideOn, groups, baseWidth })),
+    block: (y, unit) => {
+      const options = { ...unit, shortcut, gate, zeroGamma };
+      return block === 'basic' ? basicBlock(y, options) : bottleneck(y, { ...options, strideOn, groups, baseWidth });
+    },
   }, context);
 }
 

@@ -1,5 +1,5 @@
 /** The branch around a residual one (He et al. 2016, section 4.1). */
-import { add, avgPool, OptionError, padChannels, type layersUnder } from '@convkit/core';
+import { add, avgPool, OptionError, padChannels, weightedSum, type GateOptions, type layersUnder } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 
 export const SHORTCUTS = ['padded', 'projection', 'projectionAlways', 'none'] as const;
@@ -16,7 +16,8 @@ export const PROJECTIONS = ['1x1', '3x3', 'averagePool'] as const;
  */
 export type Projection = (typeof PROJECTIONS)[number];
 
-interface ShortcutOptions {
+/** How a block of one's own joins its two branches. */
+export interface ShortcutOptions {
   /** The block, for messages. */
   where: string;
   shortcut: Shortcut;
@@ -24,13 +25,21 @@ interface ShortcutOptions {
   at: ReturnType<typeof layersUnder>;
   /** The convolution of options B and C, to so many filters. */
   project(filters: number): SymbolicTensor;
-  /** What else happens to the shortcut in front of the sum. */
-  finish(y: SymbolicTensor): SymbolicTensor;
+  /** What else happens to the shortcut in front of the sum. Default: nothing. */
+  finish?(y: SymbolicTensor): SymbolicTensor;
+  /** Learned factors for the two branches, the residual one first. Default: a plain sum. */
+  gate?: GateOptions | undefined;
 }
 
-/** x, brought into the shape of the residual branch, plus that branch. @throws OptionError for a padded shortcut to fewer channels. */
-export function addShortcut(x: SymbolicTensor, residual: SymbolicTensor, { where, shortcut, stride, at, project, finish }: ShortcutOptions): SymbolicTensor {
-  if (shortcut === 'none') return residual;
+/**
+ * x, brought into the shape of the residual branch, plus that branch.
+ * @throws OptionError for a padded shortcut to fewer channels, and for a gate where there is no sum.
+ */
+export function addShortcut(x: SymbolicTensor, residual: SymbolicTensor, { where, shortcut, stride, at, project, finish = (y) => y, gate }: ShortcutOptions): SymbolicTensor {
+  if (shortcut === 'none') {
+    if (gate !== undefined) throw new OptionError(where, 'gate', gate, "absent where the shortcut is 'none': there is no sum");
+    return residual;
+  }
   const channels = x.shape.at(-1) ?? 0;
   const filters = residual.shape.at(-1) ?? 0;
 
@@ -41,5 +50,6 @@ export function addShortcut(x: SymbolicTensor, residual: SymbolicTensor, { where
     const y = stride === 1 ? x : avgPool(x, { poolSize: 1, strides: stride, name: at('shortcut.subsample') });
     return filters === channels ? y : padChannels(y, { after: filters - channels, name: at('shortcut.pad') });
   };
-  return add([residual, finish(around())], { name: at('add') });
+  const branches = [residual, finish(around())];
+  return gate === undefined ? add(branches, { name: at('add') }) : weightedSum(branches, { ...gate, name: at('add') });
 }

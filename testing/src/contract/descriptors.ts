@@ -112,6 +112,8 @@ export const DESCRIPTORS: readonly Descriptor[] = [
     filters: 3, stride: 2, projection: 'averagePool', firstFilters: 2, name: 'block',
     parts: { before: tanhed, after: gated, inner: gated, shortcut: tanhed, output: gated },
   }), normalised),
+  row('basicBlock', 'a learned factor for each branch', (x) => basicBlock(x, { filters: 8, gate: { form: 'softmax' }, name: 'block' }), normalised),
+  row('preactBasicBlock', 'learned factors by channel', (x) => preactBasicBlock(x, { filters: 8, gate: { per: 'channel', form: 'sigmoid' }, name: 'block' }), normalised),
   row('preactBasicBlock', 'identity', (x) => preactBasicBlock(x, { filters: 8, name: 'block' }), normalised),
   row('preactBasicBlock', 'padded shortcut', (x) => preactBasicBlock(x, { filters: 12, stride: 2, shortcut: 'padded', name: 'block' }), normalised),
   row('preactBasicBlock', 'projection, dropout', (x) => preactBasicBlock(x, { filters: 4, stride: 2, dropout: 0.25, name: 'block' }), { trainingDiffers: true, random: true }),
@@ -145,5 +147,5 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
-  'residualNetwork', 'residualStages',
+  'addShortcut', 'residualNetwork', 'residualStages',
 ]);
