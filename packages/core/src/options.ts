@@ -46,6 +46,8 @@ export const option = {
   odd: () => described(v.pipe(v.number(), v.integer(), v.minValue(1), v.check((n) => n % 2 === 1)), 'an odd integer >= 1'),
   /** Counts by name, `{ 192: 418121728 }`. */
   counts: () => described(v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0))), 'an object of integers >= 0'),
+  /** Texts by name. */
+  texts: () => described(v.record(v.string(), v.string()), 'an object of texts'),
   /** A list of at least `minimum` items. */
   list: <S extends v.GenericSchema>(item: S, minimum = 1) =>
     described(v.pipe(v.array(item), v.minLength(minimum)), `a list${minimum > 0 ? ` of at least ${minimum}` : ''}, each ${phraseOf(item)}`),
@@ -54,6 +56,8 @@ export const option = {
     described(v.strictObject(entries), `{ ${Object.entries(entries).map(([key, schema]) => `${key}: ${phraseOf(schema)}`).join(', ')} }`),
   /** A function; what it takes and gives is the caller's word. */
   function: <F extends (...args: never[]) => unknown>() => described(v.custom<F>((value) => typeof value === 'function'), 'a function'),
+  /** Something that only its reader can judge. */
+  custom: <T>(is: (value: unknown) => boolean, phrase: string) => described(v.custom<T>(is), phrase),
   optional: <S extends v.GenericSchema>(schema: S) => v.optional(schema),
   withDefault: <S extends v.GenericSchema, const D extends v.InferInput<S>>(schema: S, value: D) => v.optional(schema, () => value as v.InferInput<S>),
 };

@@ -42,8 +42,12 @@ export interface DerivedNode extends NodeBase {
   readonly epsilon: number;
 }
 
-/** `bnKernel`: kernel x gamma / sqrt(variance + epsilon), from [kernel, gamma, variance]; `bnBias`: beta + (bias - mean) gamma / sqrt(...), from [bias, gamma, beta, mean, variance]. */
-export type DerivedKind = 'bnKernel' | 'bnDepthwiseKernel' | 'bnTransposedKernel' | 'bnBias';
+/**
+ * `bnKernel`: kernel x gamma / sqrt(variance + epsilon), from [kernel, gamma, variance]; `bnBias`: beta + (bias - mean)
+ * gamma / sqrt(...), from [bias, gamma, beta, mean, variance]; `bnScale`: gamma / sqrt(variance + epsilon) as a
+ * depthwise kernel [1, 1, C, 1], from [gamma, variance].
+ */
+export type DerivedKind = 'bnKernel' | 'bnDepthwiseKernel' | 'bnTransposedKernel' | 'bnBias' | 'bnScale';
 
 /** One primitive op. */
 export interface OpNode<K extends OpKind = OpKind> extends NodeBase {

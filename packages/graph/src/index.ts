@@ -1,11 +1,13 @@
 export { compile, CompiledModel, type CompileOptions } from './compile.js';
+export { evaluateConstants } from './constants.js';
 export { inputsOf, isKind, isOp, readers, type ConstantNode, type DerivedNode, type Graph, type GraphNode, type InputNode, type OpNode, type Origin, type WeightNode } from './graph.js';
 export { defineOp, elements, type OpCost, type OpDefinition, type OpWindow } from './op.js';
 export { opOf, OPS } from './ops/index.js';
 export { dropDropout } from './passes/drop-dropout.js';
 export { foldBatchNorm } from './passes/fold-batch-norm.js';
 export { fuseActivation } from './passes/fuse-activation.js';
-export { INFERENCE_PASSES, optimize } from './passes/index.js';
+export { EXPORT_PASSES, INFERENCE_PASSES, optimize } from './passes/index.js';
+export { normToDepthwise } from './passes/norm-to-depthwise.js';
 export { removeDeadCode } from './passes/remove-dead-code.js';
 export { rewrite, type Pass, type Visitor } from './passes/rewrite.js';
 export { graphOf, trace, TraceError, type TraceOptions } from './trace.js';

@@ -19,7 +19,8 @@ export function writeForward(w: OnnxWriter, graph: Graph, valueOf: (node: GraphN
   for (const node of graph.nodes) {
     const given = valueOf(node);
     if (given !== undefined) values.set(node, given);
-    else if (isOp(node)) {
+    // What only constants reach has been computed, and its own inputs are gone.
+    else if (isOp(node) && node.inputs.every((input) => values.has(input))) {
       w.at(node.origin.layer);
       const inputs = node.inputs.map((input) => values.get(input) as OnnxValue);
       const value = opOf(node.kind).onnx(w, inputs, node.attributes, node.shape);

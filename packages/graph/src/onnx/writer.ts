@@ -72,6 +72,13 @@ export class OnnxWriter {
     return name;
   }
 
+  /** A constant of numbers, one axis. */
+  numbers(values: readonly number[]): string {
+    const name = `float [${values.join(', ')}]`;
+    if (!this.constants.has(name)) this.constants.set(name, { name, shape: [values.length], data: Float32Array.from(values) });
+    return name;
+  }
+
   /** One number as a constant without axes. */
   number(value: number): string {
     const name = `float ${value}`;

@@ -1,8 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { NCHW } from '../onnx/layout.js';
-import { ints, text } from '../onnx/program.js';
+import { text } from '../onnx/program.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
+
+/** The float32 scale that takes `from` positions to exactly `to`: ONNX rounds the product down. */
+function scaleTo(from: number, to: number): number {
+  const scale = Math.fround(to / from);
+  return from * scale < to ? scale * (1 + 2 ** -23) : scale;
+}
 
 export const resize = defineOp<'resize'>({
   kind: 'resize',
@@ -16,11 +22,13 @@ export const resize = defineOp<'resize'>({
     const x = inputShape(inputs, 0);
     return { size: method === 'bilinear' ? [2, 2] : [1, 1], strides: [known(x, 1) / size[0], known(x, 2) / size[1]], before: [0, 0] };
   },
-  opset: 18,
   onnx: (w, [x], { size, method, alignCorners, halfPixelCenters }, shape) => {
     const coordinates = alignCorners ? 'align_corners' : halfPixelCenters ? 'half_pixel' : 'asymmetric';
-    const name = w.op('Resize', [w.as(x as OnnxValue, NCHW), '', '', w.integers(size)], {
-      axes: ints([2, 3]), mode: text(method === 'nearest' ? 'nearest' : 'linear'), coordinate_transformation_mode: text(coordinates),
+    const [, h, across] = (x as OnnxValue).shape as number[] as [number, number, number];
+    // Scales, not sizes: those would need the batch, or attribute `axes`, with which onnxruntime moves transposes wrongly.
+    const scales = w.numbers([1, 1, scaleTo(h, size[0]), scaleTo(across, size[1])]);
+    const name = w.op('Resize', [w.as(x as OnnxValue, NCHW), '', scales], {
+      mode: text(method === 'nearest' ? 'nearest' : 'linear'), coordinate_transformation_mode: text(coordinates),
       nearest_mode: text(alignCorners || halfPixelCenters ? 'round_prefer_ceil' : 'floor'),
     });
     return { name, shape, layout: NCHW };

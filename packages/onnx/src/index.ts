@@ -1,0 +1,3 @@
+export { OnnxError } from './onnx-error.js';
+export { createSession, type ExecutionProvider, type OnnxRuntime, type OnnxSession, type SessionOptions } from './session.js';
+export { toOnnx, toProgram, type OnnxOptions } from './to-onnx.js';
