@@ -1,6 +1,6 @@
 import { engine, findBackend, getBackend, setBackend, type Variable } from '@tensorflow/tfjs-core';
 import { input, model, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { seedOption, type InitializerName } from './initialization.js';
+import { seedOption, type KernelInitializer } from './initialization.js';
 import { OptionError, unknownName } from './option-error.js';
 import { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
 
@@ -35,6 +35,11 @@ export interface BuildOptions {
   includeTop?: boolean;
   /** Names of feature taps: the model then has these outputs, in this order, and no classifier. */
   features?: readonly string[];
+  /**
+   * Whether to add the classifiers half-way up that some networks train with (GoogLeNet, Inception v3): the model's outputs
+   * are then [logits, ...auxiliary logits], from input to output. Default false: one output, none of their parameters.
+   */
+  auxiliary?: boolean;
   /** 'zeros' draws no random numbers and touches no memory: for counting costs, or before loading weights. Default 'random'. */
   initialWeights?: 'random' | 'zeros';
   /** Mixed with every weight's name. Default 0. */
@@ -50,16 +55,20 @@ export interface BuildContext {
   readonly classes: number;
   readonly inputShape: ImageShape;
   readonly includeTop: boolean;
+  /** Whether to build the auxiliary classifiers, if the architecture has any. */
+  readonly auxiliary: boolean;
   /** The caller's dropout rate, or the paper's when the caller gave none. */
   dropout(paper: number): number;
   /** Options that start a kernel, to spread into a block: `...context.weights('heNormalFanOut')`. */
-  weights(initializer: InitializerName): { kernelInitializer: InitializerName; seed: number };
+  weights<Initial extends KernelInitializer>(initializer: Initial): { kernelInitializer: Initial | 'zeros'; seed: number };
 }
 
 export interface Built {
   output: SymbolicTensor;
   /** Named taps, by the reference's module path, in order from input to output. */
   features: Readonly<Record<string, SymbolicTensor>>;
+  /** Logits of the auxiliary classifiers, from input to output, where the context asks for them. */
+  auxiliary?: readonly SymbolicTensor[];
 }
 
 export interface FamilyDefinition<Spec extends object, Checked extends object = Spec> {
@@ -101,6 +110,7 @@ const buildEntries = {
   inputShape: option.optional(option.imageShape()),
   includeTop: option.withDefault(option.boolean(), true),
   features: option.optional(option.list(option.text())),
+  auxiliary: option.withDefault(option.boolean(), false),
   initialWeights: option.withDefault(option.oneOf(['random', 'zeros']), 'random'),
   seed: option.withDefault(seedOption, 0),
   dropout: option.optional(option.number({ min: 0, below: 1 })),
@@ -134,17 +144,21 @@ export function defineFamily<Spec extends object, const Variants extends Readonl
     const { seed, initialWeights, dropout } = parsed;
     const spec = readOptions(label, { ...specEntries, ...rowEntries }, row) as unknown as OptionOutput<Entries>;
     const wanted = distinct(label, parsed.features);
+    const includeTop = parsed.includeTop && wanted === undefined;
+    if (parsed.auxiliary && !includeTop) throw new OptionError(label, 'auxiliary', true, 'false without the classifier');
     return keepingOnlyItsWeights(() => {
       const x = input({ shape: [...inputShape], name: 'input' });
       const make = () => buildSpec(x, spec, {
         classes: parsed.classes ?? row.classes ?? definition.classes,
         inputShape,
-        includeTop: parsed.includeTop && parsed.features === undefined,
+        includeTop,
+        auxiliary: parsed.auxiliary,
         dropout: (paper) => dropout ?? paper,
         weights: (initializer) => ({ kernelInitializer: initialWeights === 'zeros' ? 'zeros' : initializer, seed }),
       });
       const built = initialWeights === 'zeros' ? withLazyWeights(make) : make();
-      const outputs = wanted === undefined ? built.output : wanted.map((name) => feature(label, built, name));
+      if (parsed.auxiliary && built.auxiliary === undefined) throw new OptionError(label, 'auxiliary', true, 'false: this network has no auxiliary classifiers');
+      const outputs = wanted === undefined ? [built.output, ...(built.auxiliary ?? [])] : wanted.map((name) => feature(label, built, name));
       return model({ inputs: x, outputs, name: parsed.name ?? label });
     });
   };
