@@ -1,7 +1,7 @@
 import { printable } from './data-error.js';
 
 const SIGNATURES: readonly (readonly [string, string])[] = [
-  ['\x1f\x8b', 'gzip data inside gzip data'],
+  ['\x1f\x8b', 'gzip data'],
   ['PK\x03\x04', 'a zip archive'],
   ['BZh', 'bzip2 data'],
   ['\xfd7zXZ', 'xz data'],
@@ -13,10 +13,17 @@ const SIGNATURES: readonly (readonly [string, string])[] = [
   ['version https://git-lfs', 'a Git LFS pointer, not the file itself; fetch it with git lfs pull'],
 ];
 
-/** What the content is when it is not what was wanted, as the end of a sentence. */
-export function foreignFormat(bytes: Uint8Array): string {
+/** What content is that is often taken for something else, by its first bytes: 'a zip archive', 'a web page, ...'. */
+export function recognizeFormat(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 64));
-  for (const [signature, name] of SIGNATURES) if (head.startsWith(signature)) return `this is ${name}`;
-  if (/^\s*<(!doctype|html|\?xml|head|body)/i.test(head)) return `this is a web page, it starts with ${JSON.stringify(printable(head.slice(0, 40)))}`;
-  return 'this is neither IDX nor gzip';
+  for (const [signature, name] of SIGNATURES) if (head.startsWith(signature)) return name;
+  if (/^\s*<(!doctype|html|\?xml|head|body)/i.test(head)) return `a web page, it starts with ${JSON.stringify(printable(head.slice(0, 40)))}`;
+  return undefined;
+}
+
+/** What the content is when it is neither IDX nor gzip, as the end of a sentence. */
+export function foreignFormat(bytes: Uint8Array): string {
+  const found = recognizeFormat(bytes);
+  if (found === undefined) return 'this is neither IDX nor gzip';
+  return `this is ${found === 'gzip data' ? 'gzip data inside gzip data' : found}`;
 }
