@@ -5,6 +5,7 @@ import {
 } from '@convkit/core';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
 import { depthwiseSeparable, invertedResidual, separableConv, xceptionBlock } from '@convkit/depthwise';
+import { inceptionModule, inceptionV3Module, naiveInception } from '@convkit/inception';
 import { basicBlock, bottleneck, preactBasicBlock, preactBottleneck } from '@convkit/resnet';
 import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
 import { convUnit } from '@convkit/vgg';
@@ -30,6 +31,7 @@ export interface Descriptor {
 const image: ImageInput = [6, 7, 8];
 const row = (exported: string, title: string, make: Descriptor['make'], more: Partial<Descriptor> = {}): Descriptor => ({ exported, title, input: image, make, ...more });
 const normalised: Partial<Descriptor> = { trainingDiffers: true };
+const inceptionColumns = { reduce3x3: 2, filters3x3: 3, reduce5x5: 2, filters5x5: 3 } as const;
 
 /** Things that a block may have in its slots. */
 const gated = (x: SymbolicTensor) => squeezeExcite(x, { squeeze: 2, gate: 'relu' });
@@ -128,6 +130,13 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('denseBlock', 'a weight for each channel', (x) => denseBlock(x, { layers: 2, growthRate: 2, bottleneck: false, gate: { per: 'channel', form: 'sigmoid' }, name: 'block' }), normalised),
   row('transition', 'odd sizes and channels', (x) => transition(x, { compression: 0.4, name: 'transition' }), normalised),
   row('transition', 'no compression', (x) => transition(x, { compression: 1, naming: 'pytorchcv', name: 'transition' }), normalised),
+  row('naiveInception', 'without batch norm', (x) => naiveInception(x, { filters1x1: 2, filters3x3: 3, filters5x5: 2, batchNorm: false, name: 'module' })),
+  row('inceptionModule', "GoogLeNet's, Caffe's names", (x) => inceptionModule(x, { ...inceptionColumns, filters1x1: 2, projection: 2, batchNorm: false, naming: 'caffe', name: 'inception_3a' })),
+  row('inceptionModule', "torchvision's", (x) => inceptionModule(x, { ...inceptionColumns, filters1x1: 2, projection: 2, large: '3x3', name: 'module' }), normalised),
+  row('inceptionModule', "BN-Inception's halving", (x) => inceptionModule(x, { ...inceptionColumns, large: 'double3x3', stride: 2, convBias: true, naming: 'pytorchcv', name: 'module' }), normalised),
+  row('inceptionModule', 'average pool, something after', (x) => inceptionModule(x, { ...inceptionColumns, projection: 3, pool: 'average', after: (y, { name }) => squeezeExcite(y, { ratio: 4, name: `${name}.se` }), name: 'module' }), normalised),
+  ...(['A', 'B', 'C', 'D', 'E'] as const).map((kind) =>
+    row('inceptionV3Module', kind, (x) => inceptionV3Module(x, { kind, width: kind === 'A' || kind === 'C' ? 64 : undefined, depthMultiplier: 1 / 64, scale: kind !== 'B', countPadding: kind !== 'A', name: 'module' }), normalised)),
   row('depthwiseSeparable', 'stride 2', (x) => depthwiseSeparable(x, { filters: 4, stride: 2, name: 'unit' }), normalised),
   row('invertedResidual', 'with the sum', (x) => invertedResidual(x, { filters: 8, expansion: 2, name: 'block' }), normalised),
   row('invertedResidual', "MobileNet v3's", (x) => invertedResidual(x, { filters: 4, expansion: 2.3, divisor: 8, kernelSize: 5, stride: 2, activation: 'hardSwish', squeezeExcite: { of: 'expanded', divisor: 8, gate: 'hardSigmoid' }, epsilon: 1e-3, naming: 'mobilenetV3', name: 'block' }), normalised),
@@ -147,5 +156,5 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
-  'addShortcut', 'residualNetwork', 'residualStages',
+  'addShortcut', 'residualNetwork', 'residualStages', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);
