@@ -30,7 +30,7 @@ export class CompiledModel {
 
   constructor(private readonly graph: Graph) {
     this.constants = evaluateConstants(graph);
-    this.steps = plan(graph.nodes.filter((node): node is OpNode => isOp(node) && !this.constants.has(node)), graph);
+    this.steps = plan(programOf(graph, this.constants), graph);
   }
 
   /**
@@ -73,6 +73,16 @@ export class CompiledModel {
 /** An output that the caller may dispose: inputs and constants are handed out as copies. */
 function owned(tensor: tf.Tensor, node: GraphNode): tf.Tensor {
   return isOp(node) ? tensor : tf.clone(tensor);
+}
+
+/** The ops that are left to run. What only constants reach has been computed, and its own inputs are gone. */
+function programOf(graph: Graph, constants: ReadonlyMap<GraphNode, tf.Tensor>): OpNode[] {
+  const values = new Set<GraphNode>([...graph.inputs, ...constants.keys()]);
+  return graph.nodes.filter((node): node is OpNode => {
+    const runs = isOp(node) && !constants.has(node) && node.inputs.every((input) => values.has(input));
+    if (runs) values.add(node);
+    return runs;
+  });
 }
 
 function plan(program: readonly OpNode[], graph: Graph): Step[] {
