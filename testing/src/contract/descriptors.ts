@@ -1,4 +1,5 @@
 import { mlpConv } from '@convkit/classic';
+import { combinedBlock } from '@convkit/combined-block';
 import {
   activation, adaptiveAvgPool, add, avgPool, batchNorm, channelGate, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
   maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth, stochasticPool, weightedSum,
@@ -145,6 +146,9 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('xceptionBlock', 'identity', (x) => xceptionBlock(x, { filters: 8, units: 3, name: 'block' }), normalised),
   row('xceptionBlock', 'pool and projection, widened first', (x) => xceptionBlock(x, { filters: 10, stride: 2, name: 'block' }), normalised),
   row('xceptionBlock', 'widened last, without its ReLU', (x) => xceptionBlock(x, { filters: 12, stride: 2, widenOn: 'last', startActivation: false, name: 'block' }), normalised),
+  row('combinedBlock', 'every ingredient', (x) => combinedBlock(x, { filters: 8, bottleneck: 2, groups: 2, name: 'block' }), normalised),
+  row('combinedBlock', 'groups and their 3x3, stride, padded shortcut', (x) => combinedBlock(x, { filters: 12, stride: 2, bottleneck: 1, groups: 4, depthwise: false, shortcut: 'padded' }), normalised),
+  row('combinedBlock', 'none, learned factors', (x) => combinedBlock(x, { filters: 4, bottleneck: 1, groups: 1, depthwise: false, gate: { form: 'sigmoid' }, name: 'block' }), normalised),
   row('shuffleUnit', 'stride 1', (x) => shuffleUnit(x, { filters: 8, groups: 2, name: 'unit' }), normalised),
   row('shuffleUnit', 'stride 2', (x) => shuffleUnit(x, { filters: 24, groups: 2, stride: 2, name: 'unit' }), normalised),
   row('shuffleUnitV2', 'stride 1', (x) => shuffleUnitV2(x, { filters: 8, name: 'unit' }), normalised),
