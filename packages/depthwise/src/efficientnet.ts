@@ -57,7 +57,10 @@ const SLOW_NORM = { epsilon: 1e-3, momentum: 0.99 } as const;
 /** Section 4: squeezed to a quarter of the block's input. */
 const SQUEEZE = { of: 'input', activation: 'silu' } as const;
 
-/** The scaled networks. `tiny` is for 28x28 images of one channel. */
+/**
+ * The scaled networks. Counts are others' (reference/models.csv); of B5 and B7, params are torchvision's num_params and macs
+ * were worked out from table 1 (torchvision prints 10.3 and 37.7 G). `tiny` is for 28x28 images of one channel.
+ */
 export const EFFICIENTNETS = {
   efficientnet_b0: { ...IMAGENET, width: 1, depth: 1, dropout: 0.2, params: 5_288_548, macs: 385_814_752 },
   efficientnet_b1: { ...IMAGENET, width: 1, depth: 1.1, dropout: 0.2, input: [240, 240, 3], params: 7_794_184, macs: 686_802_832 },
