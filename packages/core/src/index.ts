@@ -7,7 +7,9 @@ export {
   type ChannelShuffleOptions, type PadChannelsOptions, type SliceChannelsOptions,
 } from './channels.js';
 export { channelGate, ChannelGateLayer, gateChannels, type ChannelGateOptions } from './channel-gate.js';
-export { conv2d, Conv2dLayer, type Conv2dOptions, type ConvolutionOptions } from './conv2d.js';
+export {
+  conv2d, Conv2dLayer, convolutionConfig, convolutionEntries, convolutionShape, windowAttributes, type Conv2dOptions, type ConvolutionConfig, type ConvolutionOptions,
+} from './conv2d.js';
 export { convolve2d, depthwiseConvolve2d, type ConvolveAttributes, type DepthwiseAttributes } from './convolve.js';
 export { deformableConvolve2d, type DeformableAttributes } from './deformable-convolve.js';
 export { dense, DenseLayer, multiplyMatrices, type DenseOptions } from './dense.js';
@@ -15,14 +17,14 @@ export { depthwiseConv2d, DepthwiseConv2dLayer, type DepthwiseConv2dOptions } fr
 export { defineFamily, type BuildContext, type BuildOptions, type Built, type Family, type FamilyDefinition, type ImageShape, type Paper, type VariantRow } from './family.js';
 export { gateFactors, gateOption, type GateForm, type GateOptions } from './gate.js';
 export { globalAveragePool, GlobalAveragePoolLayer, globalMaxPool, GlobalMaxPoolLayer, type GlobalPoolOptions } from './global-pool.js';
-export { initializerOption, INITIALIZERS, seedOption, type IdentityInitializer, type InitializerName, type KernelInitializer, type NormalInitializer } from './initialization.js';
-export { layerLabel, type Layer, type LayerOptions } from './layer.js';
+export { constantInitializer, initializer, initializerOption, INITIALIZERS, seedOption, type IdentityInitializer, type InitializerName, type KernelInitializer, type NormalInitializer } from './initialization.js';
+export { applyLayer, imageShape, layerEntries, layerLabel, oneTensor, type Layer, type LayerOptions } from './layer.js';
 export { localResponseNorm, LocalResponseNormLayer, localResponseNormalize, type LocalResponseNormOptions } from './local-response-norm.js';
 export { isLowerable, type Lowerable, type Lowering, type OpAttributes, type OpKind, type Value, type ValueShape, type WindowAttributes } from './lowering.js';
 export { add, concatenate, dropout, flatten, maximum, multiply, type DropoutOptions } from './merge.js';
 export { closest, describeValue, OptionError, unknownName } from './option-error.js';
 export { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
-export { effectiveKernel, resolvePadding, windowOutput, type Padding, type PaddingOption } from './padding.js';
+export { effectiveKernel, paddingOption, resolvePadding, windowOutput, type Padding, type PaddingOption } from './padding.js';
 export { adaptiveAvgPool2d, averageScale, avgPool2d, maxPool2d, spatialMean, type AveragePoolAttributes, type PoolAttributes } from './pool.js';
 export {
   adaptiveAvgPool, AdaptiveAvgPoolLayer, avgPool, AvgPoolLayer, maxPool, MaxPoolLayer,
