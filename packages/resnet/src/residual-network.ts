@@ -32,17 +32,21 @@ export const STEMS = ['imagenet', 'deep', 'cifar'] as const;
 export interface ResidualNetwork {
   /** Whose module paths the layers have. */
   readonly naming: 'torchvision' | 'pytorchcv';
+  /** Module path of the network inside a larger one (`backbone`): all names begin with it. Default: none. */
+  readonly under?: string;
   /** 7x7/2 and a max pool; three 3x3, the first with stride 2, and a max pool; or one 3x3. */
   readonly stem: (typeof STEMS)[number];
   /** Filters of the stem. */
   readonly stemFilters: number;
   /** Filters of the deep stem's first two convolutions. Default: half of stemFilters. */
-  readonly innerStemFilters?: number;
+  readonly innerStemFilters?: number | readonly [number, number];
   readonly stages: readonly ResidualStage[];
   /** Makes a block; stages and units count from 0. */
   block(x: SymbolicTensor, options: ResidualUnitOptions, place: { stage: number; unit: number }): SymbolicTensor;
   /** The paper's dropout rate in front of the classifier. Default 0. */
   readonly dropout?: number;
+  /** Module path of the classifier. Default: fc, or with pytorchcv's names output. */
+  readonly classifier?: string;
 }
 
 /** Module paths around the blocks; stages count from 1, units and the deep stem's convolutions from 0. */
@@ -60,23 +64,28 @@ const NAMES = {
   },
 } as const;
 
+/** Module paths of a network that may be part of a larger one. */
+const pathIn = ({ under }: ResidualNetwork) => (name: string) => (under === undefined ? name : `${under}.${name}`);
+
 /** Stages of the papers' tables: each after the first halves the size and doubles the width. */
 export function residualStages(depths: readonly number[], width: number): ResidualStage[] {
   return depths.map((depth, i) => ({ depth, filters: width * 2 ** i, stride: i > 0 ? 2 : 1 }));
 }
 
-function stemOf(x: SymbolicTensor, { naming, stem, stemFilters, innerStemFilters = Math.floor(stemFilters / 2) }: ResidualNetwork, context: BuildContext): SymbolicTensor {
+function stemOf(x: SymbolicTensor, network: ResidualNetwork, context: BuildContext): SymbolicTensor {
+  const { naming, stem, stemFilters, innerStemFilters: inner = Math.floor(stemFilters / 2) } = network;
   const names = NAMES[naming];
-  const convNorm = (y: SymbolicTensor, [conv, norm]: readonly string[], filters: number, kernelSize: number, strides: number) =>
+  const at = pathIn(network);
+  const convNorm = (y: SymbolicTensor, [conv = '', norm = '']: readonly string[], filters: number, kernelSize: number, strides: number) =>
     batchNorm(
-      conv2d(y, { filters, kernelSize, strides, padding: (kernelSize - 1) / 2, useBias: false, name: conv, ...context.weights('heNormalFanOut') }),
-      { activation: 'relu', name: norm },
+      conv2d(y, { filters, kernelSize, strides, padding: (kernelSize - 1) / 2, useBias: false, name: at(conv), ...context.weights('heNormalFanOut') }),
+      { activation: 'relu', name: at(norm) },
     );
   if (stem === 'cifar') return convNorm(x, names.stem(stem), stemFilters, 3, 1);
   const y = stem === 'imagenet'
     ? convNorm(x, names.stem(stem), stemFilters, 7, 2)
-    : [innerStemFilters, innerStemFilters, stemFilters].reduce((z, filters, i) => convNorm(z, names.deep(i), filters, 3, i === 0 ? 2 : 1), x);
-  return maxPool(y, { poolSize: 3, strides: 2, padding: 1, name: names.stemPool });
+    : [...(typeof inner === 'number' ? [inner, inner] : inner), stemFilters].reduce((z, filters, i) => convNorm(z, names.deep(i), filters, 3, i === 0 ? 2 : 1), x);
+  return maxPool(y, { poolSize: 3, strides: 2, padding: 1, name: at(names.stemPool) });
 }
 
 /**
@@ -86,20 +95,21 @@ function stemOf(x: SymbolicTensor, { naming, stem, stemFilters, innerStemFilters
 export function residualNetwork(x: SymbolicTensor, network: ResidualNetwork, context: BuildContext): Built {
   const { naming, stages, block } = network;
   const names = NAMES[naming];
+  const at = pathIn(network);
   const features: Record<string, SymbolicTensor> = {};
 
   let y = stemOf(x, network, context);
   stages.forEach(({ depth, filters, stride, dilation = 1, firstDilation = dilation }, stage) => {
     for (let unit = 0; unit < depth; unit++) {
       const first = unit === 0 ? { stride, dilation: firstDilation } : { stride: 1, dilation };
-      y = block(y, { filters, ...first, naming, name: names.unit(stage + 1, unit), ...context.weights('heNormalFanOut') }, { stage, unit });
+      y = block(y, { filters, ...first, naming, name: at(names.unit(stage + 1, unit)), ...context.weights('heNormalFanOut') }, { stage, unit });
     }
     features[names.tap(stage + 1)] = y;
   });
   if (!context.includeTop) return { output: y, features };
 
-  y = globalAveragePool(y, { name: names.pool });
+  y = globalAveragePool(y, { name: at(names.pool) });
   const rate = context.dropout(network.dropout ?? 0);
-  if (rate > 0) y = dropout(y, { rate, name: 'dropout' });
-  return { output: dense(y, { units: context.classes, name: names.classifier, ...context.weights('torchUniform') }), features };
+  if (rate > 0) y = dropout(y, { rate, name: at('dropout') });
+  return { output: dense(y, { units: context.classes, name: at(network.classifier ?? names.classifier), ...context.weights('torchUniform') }), features };
 }

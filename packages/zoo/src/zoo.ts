@@ -3,6 +3,7 @@ import { combined } from '@convkit/combined-block';
 import { closest, OptionError, option, readOptions, type BuildOptions, type Family, type ImageShape } from '@convkit/core';
 import { densenet } from '@convkit/densenet';
 import { efficientnet, mobilenetV1, mobilenetV2, mobilenetV3, xception } from '@convkit/depthwise';
+import { drn } from '@convkit/dilated-conv';
 import { googlenet, inceptionV3 } from '@convkit/inception';
 import { resnet, resnetV2 } from '@convkit/resnet';
 import { shufflenetV1, shufflenetV2 } from '@convkit/shufflenet';
@@ -52,7 +53,7 @@ export interface Zoo {
   readonly families: readonly Family[];
 }
 
-const families: readonly Family[] = [vgg, googlenet, inceptionV3, resnet, resnetV2, densenet, mobilenetV1, mobilenetV2, mobilenetV3, efficientnet, xception, shufflenetV1, shufflenetV2, combined, lenet, alexnet, nin, allCnn];
+const families: readonly Family[] = [vgg, googlenet, inceptionV3, resnet, resnetV2, densenet, mobilenetV1, mobilenetV2, mobilenetV3, efficientnet, xception, shufflenetV1, shufflenetV2, drn, combined, lenet, alexnet, nin, allCnn];
 
 /**
  * What other libraries call our variants: the aliases of every family, and those that belong to none. The rule for a name

@@ -5,6 +5,7 @@ import {
   maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth, stochasticPool, weightedSum,
 } from '@convkit/core';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
+import { aspp, contextModule, dilatedBlock, summedAspp } from '@convkit/dilated-conv';
 import { depthwiseSeparable, invertedResidual, separableConv, xceptionBlock } from '@convkit/depthwise';
 import { inceptionModule, inceptionV3Module, naiveInception } from '@convkit/inception';
 import { basicBlock, bottleneck, preactBasicBlock, preactBottleneck } from '@convkit/resnet';
@@ -149,6 +150,13 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('combinedBlock', 'every ingredient', (x) => combinedBlock(x, { filters: 8, bottleneck: 2, groups: 2, name: 'block' }), normalised),
   row('combinedBlock', 'groups and their 3x3, stride, padded shortcut', (x) => combinedBlock(x, { filters: 12, stride: 2, bottleneck: 1, groups: 4, depthwise: false, shortcut: 'padded' }), normalised),
   row('combinedBlock', 'none, learned factors', (x) => combinedBlock(x, { filters: 4, bottleneck: 1, groups: 1, depthwise: false, gate: { form: 'sigmoid' }, name: 'block' }), normalised),
+  row('dilatedBlock', 'a hybrid group', (x) => dilatedBlock(x, { filters: 4, dilations: [1, 2, 3], name: 'block' }), normalised),
+  row('dilatedBlock', 'kernels of 5, biases', (x) => dilatedBlock(x, { filters: 3, dilations: [2], kernelSize: 5, batchNorm: false, name: 'block' })),
+  row('contextModule', 'basic', (x) => contextModule(x, { layers: 6, name: 'context' })),
+  row('contextModule', 'large, padded by the first layer', (x) => contextModule(x, { layers: 5, width: 'large', border: 'first', name: 'context' })),
+  row('aspp', 'two rates', (x) => aspp(x, { filters: 3, rates: [1, 2], dropout: 0, name: 'aspp' }), normalised),
+  row('aspp', 'a rate beyond the map, dropout', (x) => aspp(x, { filters: 4, rates: [12], name: 'aspp' }), { trainingDiffers: true, random: true }),
+  row('summedAspp', 'the rates of v2', (x) => summedAspp(x, { filters: 3, rates: [1, 2, 6], name: 'aspp' })),
   row('shuffleUnit', 'stride 1', (x) => shuffleUnit(x, { filters: 8, groups: 2, name: 'unit' }), normalised),
   row('shuffleUnit', 'stride 2', (x) => shuffleUnit(x, { filters: 24, groups: 2, stride: 2, name: 'unit' }), normalised),
   row('shuffleUnitV2', 'stride 1', (x) => shuffleUnitV2(x, { filters: 8, name: 'unit' }), normalised),
@@ -160,5 +168,5 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
-  'addShortcut', 'residualNetwork', 'residualStages', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
+  'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);
