@@ -21,7 +21,8 @@ export const KINDS = {
   zoo: { floor: 4, what: 'every family by name', tfjs: PEERS },
   // Blocks and families know core, and a neighbour only where one idea builds on another.
   family: { floor: 3, what: 'families and blocks', only: ['@convkit/core'], tfjs: PEERS },
-  tool: { floor: 3, what: 'tools over any model', only: ['@convkit/core', '@convkit/graph'], tfjs: PEERS },
+  // data has what is not about models: downloads, the cache, files that appear whole.
+  tool: { floor: 3, what: 'tools over any model', only: ['@convkit/core', '@convkit/graph', '@convkit/data'], tfjs: PEERS },
   graph: { floor: 2, what: 'a model as operations', tfjs: PEERS },
   base: { floor: 1, what: 'layers and options', tfjs: PEERS },
   data: { floor: 1, what: 'data sets, without TensorFlow.js', tfjs: [] },
