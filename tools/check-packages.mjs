@@ -108,9 +108,12 @@ function checkFiles(dir, root) {
 /** Reference values lie where the tests and the command look for them, and something tests them. @param {string} dir @param {string} root @returns {Problem[]} */
 function checkReference(dir, root) {
   const files = listFiles(root, `${dir}/reference`);
-  const problems = files.filter((file) => !/\/reference\/(models\.csv|parity\/[\w.-]+\.json)$/.test(file)).map((from) => ({ from, message: 'reference/ holds models.csv and parity/*.json' }));
-  const test = `${dir}/src/reference.test.ts`;
-  if (files.some((file) => file.endsWith('.csv')) && !existsSync(path.join(root, test))) problems.push({ from: test, message: 'must test the rows of reference/models.csv (testReference)' });
+  const problems = files.filter((file) => !/\/reference\/(models\.csv|operators\.json|parity\/[\w.-]+\.json)$/.test(file)).map((from) => ({ from, message: 'reference/ holds models.csv, operators.json and parity/*.json' }));
+  for (const [file, test, by] of /** @type {const} */ ([['models.csv', 'reference.test.ts', 'testReference'], ['operators.json', 'operators.test.ts', 'testOperators']])) {
+    const from = `${dir}/src/${test}`;
+    const text = existsSync(path.join(root, from)) ? readFileSync(path.join(root, from), 'utf8') : '';
+    if (files.includes(`${dir}/reference/${file}`) && !text.includes(`${by}(`)) problems.push({ from, message: `must test reference/${file} with ${by} of @convkit/testing/reference` });
+  }
   return problems;
 }
 

@@ -6,6 +6,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, it } from 'vitest';
 
+export { testOperators } from './operator-tests.js';
+
 /** A network that someone else defined, and its counts. */
 export interface ReferenceRow {
   model: string;

@@ -36,10 +36,34 @@ const trainSchema = v.object({
   tolerance: v.record(v.string(), v.number()),
 });
 
-const fixtureSchema = v.variant('format', [inferSchema, trainSchema]);
+const values = v.object({
+  shape: v.array(v.number()),
+  data: v.optional(v.array(v.number())),
+  first: v.optional(v.array(v.number())),
+  last: v.optional(v.array(v.number())),
+  l2: v.optional(v.number()),
+});
+
+const operatorsSchema = v.object({
+  format: v.literal('parity-ops/1'),
+  computed: v.string(),
+  cases: v.array(v.object({
+    name: v.string(),
+    op: v.string(),
+    attrs: v.record(v.string(), v.unknown()),
+    inputs: v.record(v.string(), v.object({ shape, scale: v.optional(v.number()), shift: v.optional(v.number()) })),
+    outputs: v.object({ y: values }),
+    grads: v.record(v.string(), values),
+  })),
+});
+
+const fixtureSchema = v.variant('format', [inferSchema, trainSchema, operatorsSchema]);
 
 export type InferFixture = v.InferOutput<typeof inferSchema>;
 export type TrainFixture = v.InferOutput<typeof trainSchema>;
+/** Of a whole network. */
+export type NetworkFixture = InferFixture | TrainFixture;
+export type OperatorsFixture = v.InferOutput<typeof operatorsSchema>;
 export type Fixture = v.InferOutput<typeof fixtureSchema>;
 
 /** One comparison: an error, the limit it must not pass, and what was compared. */
@@ -63,5 +87,5 @@ export async function readFixture(file: string): Promise<Fixture> {
   const result = v.safeParse(fixtureSchema, value);
   if (result.success) return result.output;
   const issue = result.issues[0];
-  throw new CommandError('input', `parity: ${file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`, 'Formats: parity-infer/1 and parity-train/1.');
+  throw new CommandError('input', `parity: ${file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`, 'Formats: parity-infer/1, parity-train/1 and parity-ops/1.');
 }

@@ -4,13 +4,13 @@ import { ALIASES, zoo } from '@convkit/zoo';
 import { fixtureName, fixtureStream, fixtureTensor, fromNchw } from '@convkit/testing';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Fixture } from './fixture.js';
+import type { NetworkFixture } from './fixture.js';
 
 /** Arguments of the references' constructors that are fields of our specs. */
 const SPEC_FIELDS: Readonly<Record<string, string>> = { stochastic_depth_prob: 'stochasticDepth' };
 
 /** The builder of a fixture's network: the zoo's, or that of its spec with the fixture's arguments. */
-function builderOf({ entry }: Fixture): (options: BuildOptions) => LayersModel {
+function builderOf({ entry }: NetworkFixture): (options: BuildOptions) => LayersModel {
   const { spec, family, build } = zoo.get(fixtureName(entry, ALIASES));
   const edits = Object.entries(SPEC_FIELDS).filter(([argument]) => Object.hasOwn(entry.kwargs, argument)).map(([argument, field]) => [field, entry.kwargs[argument]] as const);
   const owner = zoo.families.find(({ id }) => id === family);
@@ -18,7 +18,7 @@ function builderOf({ entry }: Fixture): (options: BuildOptions) => LayersModel {
 }
 
 /** Builds the network that a fixture names, with the fixture's weights. */
-export function fixtureModel(fixture: Fixture, options: { dropout?: number } = {}): LayersModel {
+export function fixtureModel(fixture: NetworkFixture, options: { dropout?: number } = {}): LayersModel {
   const { entry, input_shape, params } = fixture;
   const { num_classes } = entry.kwargs;
   const [, channels, height, width] = input_shape;
@@ -33,6 +33,6 @@ export function fixtureModel(fixture: Fixture, options: { dropout?: number } = {
 }
 
 /** The fixture's input as NHWC. */
-export function fixtureInput({ input_shape }: Fixture): Tensor4D {
+export function fixtureInput({ input_shape }: NetworkFixture): Tensor4D {
   return fromNchw(fixtureStream('input', input_shape), input_shape);
 }

@@ -1,13 +1,15 @@
 import { basename } from 'node:path';
 import { useBackend } from '../engines/tfjs.js';
 import { EXIT } from '../errors.js';
-import { readFixture, type Check } from '../parity/fixture.js';
+import { readFixture, type Check, type OperatorsFixture } from '../parity/fixture.js';
 import { inferChecks } from '../parity/infer.js';
+import { operatorOutcome } from '../parity/operators.js';
 import { trainChecks } from '../parity/train.js';
 
-/** What a fixture came to: the comparison that lies nearest to (or farthest above) its limit. */
+/** What a network or an operator came to: the comparison that lies nearest to (or farthest above) its limit. */
 export interface ParityResult {
   file: string;
+  /** The network, or the operator's case. */
   model: string;
   source: string;
   format: string;
@@ -18,39 +20,86 @@ export interface ParityResult {
   checks: number;
 }
 
+/** A recorded operator that convkit does not have. */
+export interface NotCovered {
+  file: string;
+  format: string;
+  /** `grid_sample`, or with the form that is missing: `interpolate_bilinear:align_corners`. */
+  operator: string;
+  cases: string[];
+  /** Whether the caller expected it. */
+  expected: boolean;
+}
+
+export interface ParityOptions {
+  json: boolean;
+  /** Operators that convkit may lack without the comparison failing. */
+  without: readonly string[];
+}
+
 const excess = ({ error, limit }: Check) => (Number.isFinite(error) ? error / (limit || Number.MIN_VALUE) : Number.POSITIVE_INFINITY);
 
-async function compareFixture(file: string): Promise<ParityResult> {
-  const fixture = await readFixture(file);
-  const checks = fixture.format === 'parity-infer/1' ? await inferChecks(fixture) : await trainChecks(fixture);
-  const worst = checks.reduce((a, b) => (excess(b) > excess(a) ? b : a));
+function resultOf(about: Pick<ParityResult, 'file' | 'model' | 'source' | 'format'>, checks: readonly Check[]): ParityResult {
   return {
-    file: basename(file),
-    model: fixture.model,
-    source: fixture.source,
-    format: fixture.format,
+    ...about,
     passed: checks.every(({ error, limit }) => error <= limit),
     error: Math.max(...checks.map(({ error }) => error)),
-    worst,
+    worst: checks.reduce((a, b) => (excess(b) > excess(a) ? b : a)),
     checks: checks.length,
   };
 }
 
-function line({ file, passed, checks, error, worst }: ParityResult): string {
-  const detail = passed && error === worst.error ? worst.name : `nearest its limit: ${worst.name} ${worst.error.toExponential(1)} of ${worst.limit}`;
-  return `${passed ? 'ok  ' : 'FAIL'} ${file}\n     ${checks} comparisons, largest relative error ${error.toExponential(2)} (${detail})`;
+function compareOperators(file: string, { format, computed, cases }: OperatorsFixture, without: readonly string[]): { results: ParityResult[]; missing: NotCovered[] } {
+  const results: ParityResult[] = [];
+  const missing = new Map<string, NotCovered>();
+  for (const entry of cases) {
+    const outcome = operatorOutcome(entry);
+    if ('checks' in outcome) results.push(resultOf({ file, model: entry.name, source: computed, format }, outcome.checks));
+    else {
+      const operator = outcome.lacks;
+      const names = missing.get(operator)?.cases ?? [];
+      missing.set(operator, { file, format, operator, cases: [...names, entry.name], expected: without.includes(operator) });
+    }
+  }
+  return { results, missing: [...missing.values()] };
 }
 
+const scientific = (error: number) => error.toExponential(2);
+
+function line({ file, model, format, passed, checks, error, worst }: ParityResult): string {
+  const verdict = passed ? 'ok  ' : 'FAIL';
+  const detail = passed && error === worst.error ? worst.name : `nearest its limit: ${worst.name} ${worst.error.toExponential(1)} of ${worst.limit}`;
+  if (format === 'parity-ops/1') return `${verdict} ${model}: ${checks} comparisons, largest relative error ${scientific(error)} (${detail})`;
+  return `${verdict} ${file}\n     ${checks} comparisons, largest relative error ${scientific(error)} (${detail})`;
+}
+
+const missingLine = ({ operator, cases, expected }: NotCovered) => `${expected ? 'none' : 'FAIL'} ${operator} is not covered (${cases.join(', ')})`;
+
 /**
- * Compares networks with the recorded outputs of other frameworks, on the wasm backend.
- * @returns What to print, and the exit code: 1 when a fixture is above its tolerance.
+ * Compares networks and operators with the recorded values of other frameworks, on the wasm backend.
+ * @returns What to print, and the exit code: 1 when something is above its tolerance, or an operator is not there and
+ *   not named in `without`.
  */
-export async function runParity(files: readonly string[], { json }: { json: boolean }): Promise<{ text: string; exitCode: number }> {
+export async function runParity(files: readonly string[], { json, without }: ParityOptions): Promise<{ text: string; exitCode: number }> {
   await useBackend('wasm');
   const results: ParityResult[] = [];
-  for (const file of files) results.push(await compareFixture(file));
+  const missing: NotCovered[] = [];
+  for (const path of files) {
+    const fixture = await readFixture(path);
+    const file = basename(path);
+    if (fixture.format === 'parity-ops/1') {
+      const compared = compareOperators(file, fixture, without);
+      results.push(...compared.results);
+      missing.push(...compared.missing);
+    } else {
+      const checks = fixture.format === 'parity-infer/1' ? await inferChecks(fixture) : await trainChecks(fixture);
+      results.push(resultOf({ file, model: fixture.model, source: fixture.source, format: fixture.format }, checks));
+    }
+  }
   const failed = results.filter(({ passed }) => !passed).length;
-  const summary = `${results.length - failed} of ${results.length} fixtures within tolerance`;
-  const text = json ? JSON.stringify(results, undefined, 2) : [...results.map(line), summary].join('\n');
-  return { text, exitCode: failed > 0 ? EXIT.failed : EXIT.done };
+  const unexpected = missing.filter(({ expected }) => !expected).length;
+  const notCovered = missing.length > 0 ? [`${missing.reduce((sum, { cases }) => sum + cases.length, 0)} not covered: ${missing.map(({ operator }) => operator).join(', ')}`] : [];
+  const summary = [`${results.length - failed} of ${results.length} within tolerance`, ...notCovered].join('; ');
+  const text = json ? JSON.stringify({ results, notCovered: missing }, undefined, 2) : [...results.map(line), ...missing.map(missingLine), summary].join('\n');
+  return { text, exitCode: failed + unexpected > 0 ? EXIT.failed : EXIT.done };
 }
