@@ -196,8 +196,9 @@ function keepingOnlyItsWeights(build: () => LayersModel): LayersModel {
  * where it does not, the build simply runs on the active backend.
  */
 function withLazyWeights<T>(build: () => T): T {
-  const active = getBackend();
-  if (active === 'cpu' || findBackend('cpu') === null) return build();
+  // Undefined before anything was computed, whatever its type says: there is no backend to come back to then.
+  const active = getBackend() as string | undefined;
+  if (active === undefined || active === 'cpu' || findBackend('cpu') === null) return build();
   void setBackend('cpu');
   try {
     return build();
