@@ -99,7 +99,7 @@ describe('get', () => {
     ['vgg15', /zoo: name must be one of vgg11, .*got "vgg15" \(string\)\. Did you mean vgg1[169]\?/],
     ['resnet35', /Did you mean resnet3[24]\?/],
     ['mobilenetv1_10', /Did you mean mobilenetv1_100\?/],
-    ['Inception_v9', /zoo: name must be one of .*got "Inception_v9" \(string\)$/],
+    ['neocognitron', /zoo: name must be one of .*got "neocognitron" \(string\)$/],
     ['__proto__', /got "__proto__" \(string\)/],
     ['', /got "" \(string\)/],
     [35, /got 35 \(number\)/],
