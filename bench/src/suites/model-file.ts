@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { registerLayers } from '@convkit/core';
+import { registerLayers } from '@convkit/zoo';
 import { io } from '@tensorflow/tfjs-core';
 import { loadLayersModel, type LayersModel } from '@tensorflow/tfjs-layers';
 import { CommandError, errorCode, messageOf } from '../errors.js';

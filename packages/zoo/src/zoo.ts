@@ -1,6 +1,7 @@
 import { alexnet, allCnn, lenet, nin } from '@convkit/classic';
 import { combined } from '@convkit/combined-block';
 import { closest, OptionError, option, readOptions, type BuildOptions, type Family, type ImageShape } from '@convkit/core';
+import { deformableResnet } from '@convkit/deformable-conv';
 import { densenet } from '@convkit/densenet';
 import { efficientnet, mobilenetV1, mobilenetV2, mobilenetV3, xception } from '@convkit/depthwise';
 import { drn } from '@convkit/dilated-conv';
@@ -53,7 +54,7 @@ export interface Zoo {
   readonly families: readonly Family[];
 }
 
-const families: readonly Family[] = [vgg, googlenet, inceptionV3, resnet, resnetV2, densenet, mobilenetV1, mobilenetV2, mobilenetV3, efficientnet, xception, shufflenetV1, shufflenetV2, drn, combined, lenet, alexnet, nin, allCnn];
+const families: readonly Family[] = [vgg, googlenet, inceptionV3, resnet, resnetV2, densenet, mobilenetV1, mobilenetV2, mobilenetV3, efficientnet, xception, shufflenetV1, shufflenetV2, drn, deformableResnet, combined, lenet, alexnet, nin, allCnn];
 
 /**
  * What other libraries call our variants: the aliases of every family, and those that belong to none. The rule for a name

@@ -50,7 +50,7 @@ describe.each(Object.entries(TOLERANCES))('the contract of every block and layer
     expect(tf.memory().numTensors, 'no tensor is left').toBe(before);
 
     if (!descriptor.random) {
-      const { broken, input, weights } = checkGradients(network, x);
+      const { broken, input, weights } = checkGradients(network, x, descriptor.gradientStep);
       expect(broken, 'weights without a finite gradient').toEqual([]);
       expect(input, 'gradient of the input').toBeLessThan(tolerance.gradient);
       expect(weights, 'gradient of the weights').toBeLessThan(tolerance.gradient);

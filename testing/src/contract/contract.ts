@@ -48,7 +48,7 @@ export interface GradientReport {
  * Gradients of L = sum(y c) in training mode against central differences along a random direction:
  * (L(p + e v) - L(p - e v)) / 2e = <dL/dp, v>.
  */
-export function checkGradients(network: LayersModel, x: tf.Tensor4D): GradientReport {
+export function checkGradients(network: LayersModel, x: tf.Tensor4D, step = 5e-4): GradientReport {
   return tf.tidy(() => {
     const run = (batch: tf.Tensor) => network.apply(batch, { training: true }) as tf.Tensor;
     const shape = run(x).shape;
@@ -58,7 +58,6 @@ export function checkGradients(network: LayersModel, x: tf.Tensor4D): GradientRe
     const state = network.getWeights().map((weight) => tf.clone(weight));
 
     const inputGradient = tf.grad((batch) => tf.sum(tf.mul(run(batch), cotangent)))(x);
-    const step = 5e-4;
     const direction = tf.randomUniform(x.shape, -1, 1, 'float32', 29);
     const along = (sign: number) => weightedSum(run(tf.add(x, tf.mul(direction, sign * step))), c);
     const numericInput = (along(1) - along(-1)) / (2 * step);

@@ -4,6 +4,7 @@ import {
   activation, adaptiveAvgPool, add, avgPool, batchNorm, channelGate, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
   maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth, stochasticPool, weightedSum,
 } from '@convkit/core';
+import { deformableConv2d, scaleGradient } from '@convkit/deformable-conv';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
 import { aspp, contextModule, dilatedBlock, summedAspp } from '@convkit/dilated-conv';
 import { depthwiseSeparable, invertedResidual, separableConv, xceptionBlock } from '@convkit/depthwise';
@@ -28,12 +29,22 @@ export interface Descriptor {
   trainingDiffers?: boolean;
   /** Random in training: no gradient is compared. Default false. */
   random?: boolean;
+  /** Step of the differences that gradients are compared with; smaller where the block has many kinks. Default 5e-4. */
+  gradientStep?: number;
 }
 
 const image: ImageInput = [6, 7, 8];
 const row = (exported: string, title: string, make: Descriptor['make'], more: Partial<Descriptor> = {}): Descriptor => ({ exported, title, input: image, make, ...more });
 const normalised: Partial<Descriptor> = { trainingDiffers: true };
 const inceptionColumns = { reduce3x3: 2, filters3x3: 3, reduce5x5: 2, filters5x5: 3 } as const;
+
+/**
+ * Few channels, so that random weights do not move every tap out of the image; the rate is 1, since gradients are compared with
+ * differences; and small steps: bilinear samples have a kink at every pixel.
+ */
+const kinked: Partial<Descriptor> = { gradientStep: 5e-5 };
+const deformed = (x: SymbolicTensor, options: Partial<Parameters<typeof deformableConv2d>[1]>) =>
+  deformableConv2d(sliceChannels(x, { start: 0, size: 2 }), { filters: 3, kernelSize: 2, offsetLearningRate: 1, name: 'conv', ...options });
 
 /** Things that a block may have in its slots. */
 const gated = (x: SymbolicTensor) => squeezeExcite(x, { squeeze: 2, gate: 'relu' });
@@ -101,6 +112,10 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('squeezeExcite', 'of maxima, rounded to 8, a ReLU gate', (x) => squeezeExcite(x, { pool: 'max', gate: 'relu', rounding: 'multipleOf8', naming: 'timm', name: 'se' })),
   row('squeezeExcite', 'each position by itself', (x) => squeezeExcite(x, { pool: 'none', ratio: 2, gate: 'tanh', name: 'se' })),
   row('stochasticDepth', 'a third', (x) => stochasticDepth(x, { rate: 1 / 3 }), { trainingDiffers: true, random: true }),
+  row('deformableConv2d', 'v1, padding', (x) => deformed(x, { padding: 1 }), kinked),
+  row('deformableConv2d', 'modulated, stride with dilation', (x) => deformed(x, { modulated: true, stride: [1, 2], dilation: [2, 1], padding: [2, 1] }), kinked),
+  row('deformableConv2d', 'two deformable groups, weight groups, plain sigmoid', (x) => deformed(x, { filters: 4, groups: 2, deformableGroups: 2, modulated: true, maskScale: 1, useBias: false }), kinked),
+  row('scaleGradient', 'there and back', (x) => scaleGradient(scaleGradient(x, { factor: 4 }), { factor: 0.25 })),
   row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
   row('mlpConv', 'stride and padding', (x) => mlpConv(x, { filters: 4, kernelSize: 3, stride: 2, padding: 1, pointwise: [5, 3], name: 'stage' })),
   row('basicBlock', 'identity', (x) => basicBlock(x, { filters: 8, name: 'block' }), normalised),
@@ -168,5 +183,7 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
-  'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
+  'dilatedStages', 'hybridDilation', 'applyLayer', 'imageShape', 'oneTensor', 'convolutionConfig', 'convolutionShape', 'windowAttributes', 'initializer', 'constantInitializer',
+  'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient',
+  'addShortcut', 'residualNetwork', 'residualStages', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);

@@ -2,9 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { OptionError, registerLayers } from '@convkit/core';
+import { OptionError } from '@convkit/core';
 import { torchParameters } from '@convkit/weights';
-import { ALIASES, zoo } from '@convkit/zoo';
+import { ALIASES, registerLayers, zoo } from '@convkit/zoo';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
