@@ -93,7 +93,7 @@ describe('refuses by name', () => {
     ['another border', () => nin.build({ stages: [{ filters: 4, kernelSize: 3, pointwise: [] }], border: 'same' as 'ceil' }), /border must be one of padded, ceil, floor, got "same"/],
     ['an even kernel', () => allCnn.build({ kernels: [4], reduction: 'pool' }), /kernels must be a list of at least 1, each an odd integer >= 1, got \[4\]/],
     ['another reduction', () => allCnn.build({ kernels: [3], reduction: 'strides' as 'stride' }), /reduction must be one of .*Did you mean stride\?/],
-    ['another activation', () => lenet.build({ filters: [6], hidden: [], pool: 'max', activation: 'gelu' as 'relu' }), /activation must be one of sigmoid, tanh, relu, linear, got "gelu"/],
+    ['another activation', () => lenet.build({ filters: [6], hidden: [], pool: 'max', activation: 'gelu' as 'relu' }), /activation must be one of sigmoid, tanh, relu, linear, scaledTanh, got "gelu"/],
     ['a block without a kernel', () => mlpConv(x(), { filters: 3, name: 'stage1' } as never), /^mlpConv "stage1": kernelSize must be an integer >= 1, got nothing/],
     ['a misspelt option', () => mlpConv(x(), { filters: 3, kernelSize: 3, strides: 2 } as never), /unknown option strides, did you mean stride\?/],
   ])('%s', (_, wrong, message) => {

@@ -1,4 +1,4 @@
-import { mlpConv } from '@convkit/classic';
+import { mlpConv, radialBasis, scaledTanh, subsampling, tableConv } from '@convkit/classic';
 import { combinedBlock } from '@convkit/combined-block';
 import {
   activation, adaptiveAvgPool, add, avgPool, batchNorm, channelGate, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
@@ -117,6 +117,10 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('deformableConv2d', 'two deformable groups, weight groups, plain sigmoid', (x) => deformed(x, { filters: 4, groups: 2, deformableGroups: 2, modulated: true, maskScale: 1, useBias: false }), kinked),
   row('scaleGradient', 'there and back', (x) => scaleGradient(scaleGradient(x, { factor: 4 }), { factor: 0.25 })),
   row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
+  row('scaledTanh', 'of an image', (x) => scaledTanh(x, {})),
+  row('subsampling', 'odd sizes', (x) => subsampling(x, { poolSize: 3 })),
+  row('radialBasis', 'of three digits', (x) => radialBasis(dense(flatten(x), { units: 84, activation: 'tanh' }), { classes: 3 })),
+  row('tableConv', 'rows of three lengths', (x) => tableConv(x, { table: [[0, 1], [1, 3], [2, 7], [4], [0, 2, 3, 4, 5, 6, 7]], kernelSize: 3, padding: 1, name: 'conv' })),
   row('mlpConv', 'stride and padding', (x) => mlpConv(x, { filters: 4, kernelSize: 3, stride: 2, padding: 1, pointwise: [5, 3], name: 'stage' })),
   row('basicBlock', 'identity', (x) => basicBlock(x, { filters: 8, name: 'block' }), normalised),
   row('basicBlock', 'projection', (x) => basicBlock(x, { filters: 4, stride: 2, name: 'block' }), normalised),

@@ -1,0 +1,11 @@
+import { registerLayers as registerCoreLayers } from '@convkit/core';
+import { serialization } from '@tensorflow/tfjs-core';
+import { RadialBasisLayer, ScaledTanhLayer, SubsamplingLayer } from './lenet-layers.js';
+
+/** Makes tf.loadLayersModel know the layers of this package and of @convkit/core. Call it once before loading a saved model. */
+export function registerLayers(): void {
+  registerCoreLayers();
+  for (const layer of [ScaledTanhLayer, SubsamplingLayer, RadialBasisLayer]) {
+    serialization.registerClass(layer as unknown as serialization.SerializableConstructor<serialization.Serializable>);
+  }
+}
