@@ -31,7 +31,7 @@ function resizeGradient(dy: tf.Tensor4D, [height, width]: readonly [number, numb
 
 /**
  * Bilinear interpolation between pixel centres, torch's `align_corners=False`: [N, H, W, C] -> [N, size, C].
- * tfjs' own gradient reads the positions as if pixels had their value at a corner, so this one is computed here.
+ * tfjs' own gradient is that of pixels at corners (no halfPixelCenters), and on cpu throws unless height equals width.
  */
 export function resizeBilinear2d(x: tf.Tensor4D, size: readonly [number, number]): tf.Tensor4D {
   const forward = (input: tf.Tensor4D) => tf.image.resizeBilinear(input, [...size], false, true);
