@@ -87,6 +87,12 @@ describe('names (W11)', () => {
     expect(valuesOf(model, 'classifier.0.weight')).toEqual(fixtureTensor('pre_logits.fc1.weight', [5, 3, 2, 2]));
   });
 
+  it('that the model lacks are an error that says how to leave them out', () => {
+    const surplus = ['aux1.conv.weight', 'aux1.fc.weight', 'AuxLogits.fc.bias'].map((name) => ({ name, shape: [1], values: Float32Array.of(1) }));
+    expect(refusal(netOf(), [...trained(), ...surplus]).message).toContain("to leave them out: ignore: ['aux1.', 'AuxLogits.'].");
+    expect(loadStateDict(netOf(), [...trained(), ...surplus], { ignore: ['aux1.', 'AuxLogits.'] }).ignored).toHaveLength(4);
+  });
+
   it('of nobody stay three lists', () => {
     expect(refusal(netOf(), trained((name) => `resnet.embedder.${name}`))).toMatchObject({ missing: { length: 7 }, unexpected: { length: 7 }, mismatched: { length: 0 } });
   });

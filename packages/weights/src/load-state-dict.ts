@@ -1,4 +1,5 @@
 import { option, OptionError, readOptions } from '@convkit/core';
+import { printable } from '@convkit/data';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { adaptInputChannels, CHANNEL_ADAPTATIONS, type ChannelAdaptation } from './input-channels.js';
@@ -104,6 +105,7 @@ export function loadStateDict(model: LayersModel, entries: Iterable<StateDictEnt
   if (missing.length + unexpected.length + mismatched.length > 0) {
     const partial = missing.length > 0 ? partialPrefix(unexpected, new Set(missing)) : undefined;
     if (partial !== undefined) hints.add(`Some names only start with "${partial}": pass prefix: '${partial}', and in ignore what the others start with.`);
+    if (missing.length + mismatched.length === 0) hints.add(`The model has no weights for these; to leave them out: ignore: [${beginnings(unexpected)}].`);
     throw new StateDictError(model.name, { missing, unexpected, mismatched, nonFinite: [] }, [...hints]);
   }
 
@@ -116,7 +118,7 @@ export function loadStateDict(model: LayersModel, entries: Iterable<StateDictEnt
     ignored: named.ignored,
     kept,
     notes,
-    warnings: spoilt.map((weight) => `NaN or infinite: ${weight}`),
+    warnings: [...spoilt.map((weight) => `NaN or infinite: ${weight}`), ...(named.naming === 'timm' ? otherEpsilon(model) : [])],
   };
 }
 
@@ -141,7 +143,20 @@ function writeAll(model: LayersModel, pairs: readonly Pair[], nonFinite: 'warn' 
   return spoilt;
 }
 
+/** timm's networks that are renamed here have PyTorch's default; torchvision's MobileNetV3 does not, and computes something else. */
+function otherEpsilon(model: LayersModel): string[] {
+  const epsilons = model.layers.map((layer) => layer.getConfig()['epsilon']).filter((epsilon) => typeof epsilon === 'number');
+  const other = epsilons.find((epsilon) => Math.abs(epsilon - 1e-5) > 1e-9);
+  return other === undefined ? [] : [`timm trained with a batch-norm epsilon of 1e-5, the model has ${other}: outputs differ a little from timm's`];
+}
+
 const layerOf = (name: string) => name.slice(0, name.lastIndexOf('.'));
+
+/** What some names start with, quoted, the first few. */
+function beginnings(names: readonly string[]): string {
+  const starts = [...new Set(names.map((name) => `'${printable(name.split('.', 1)[0] ?? '', 40)}.'`))];
+  return starts.slice(0, 5).join(', ') + (starts.length > 5 ? ', ...' : '');
+}
 
 const product = (shape: readonly number[]) => shape.reduce((sum, n) => sum * n, 1);
 

@@ -1,0 +1,1 @@
+export { loadPretrained, type LoadPretrainedOptions, type Pretrained } from './pretrained.js';
