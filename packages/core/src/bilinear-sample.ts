@@ -37,8 +37,8 @@ interface Corner {
 
 /** The neighbours below and above positions along an axis of so many pixels. */
 function neighbours(positions: tf.Tensor2D, length: number): [Neighbour, Neighbour] {
-  // From one pixel outside on every share is 0; the clip keeps infinity out of the arithmetic.
-  const clipped = tf.clipByValue(positions, -2, length + 1);
+  // From one pixel outside on every share is 0; the clip keeps infinity out of the arithmetic. wasm's takes NaN to a bound: a network that diverges must show it.
+  const clipped = tf.where(tf.isNaN(positions), positions, tf.clipByValue(positions, -2, length + 1));
   const low = tf.floor(clipped);
   const distance = tf.sub(clipped, low);
   const neighbour = (pixel: tf.Tensor2D, share: tf.Tensor2D, sign: 1 | -1): Neighbour => {

@@ -38,6 +38,13 @@ describe.each(['wasm', 'cpu'])('deformable convolution on %s', (backend) => {
     });
   });
 
+  test('an offset that is no number gives no number, there only', () => {
+    tf.tidy(() => {
+      const y = deformableConvolve2d(image([[1], [2]]), tf.ones([1, 1, 1, 1]), tf.tensor4d([0, 0, Number.NaN, 0], [1, 2, 1, 2]), plain);
+      expect([...y.dataSync()]).toEqual([1, Number.NaN]);
+    });
+  });
+
   test('two taps that move change two outputs, and the gradients are those of torchvision', () => {
     tf.tidy(() => {
       const [x, kernel, offset] = [upTo16(), kernel2x2(), exampleOffset()];
