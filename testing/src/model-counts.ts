@@ -8,12 +8,16 @@ export function trainableParams(model: LayersModel): number {
 }
 
 /**
- * Multiply-accumulates of convolutions and dense layers for one image: elements of each kernel times the positions of its
- * layer's output. Read off the layers of tf.layers, so that it can contradict `@convkit/profile`, which reads the graph.
+ * Multiply-accumulates of convolutions and dense layers for one image: what one output takes of its kernel times the
+ * outputs, for each use of a layer. Read off the layers of tf.layers, so that it can contradict `@convkit/profile`, which
+ * reads the graph.
  */
 export function kernelMacs(model: LayersModel): number {
-  return model.layers.reduce((sum, { weights, outputShape }) => {
-    const kernel = weights.find(({ originalName }) => /\/(depthwise_)?kernel$/.test(originalName));
-    return kernel === undefined ? sum : sum + product(kernel.shape) * product((outputShape as (number | null)[]).slice(1, -1));
+  return model.layers.reduce((sum, { weights, outputShape, inboundNodes }) => {
+    const kernel = weights.find(({ originalName }) => /\/((depthwise|fixed)_)?kernel$/.test(originalName));
+    if (kernel === undefined) return sum;
+    const channels = kernel.shape.slice(kernel.originalName.endsWith('depthwise_kernel') ? -2 : -1);
+    const outputs = product((outputShape as (number | null)[]).slice(1));
+    return sum + inboundNodes.length * (product(kernel.shape) / product(channels)) * outputs;
   }, 0);
 }

@@ -10,6 +10,7 @@ import { aspp, contextModule, dilatedBlock, summedAspp } from '@convkit/dilated-
 import { depthwiseSeparable, invertedResidual, separableConv, xceptionBlock } from '@convkit/depthwise';
 import { inceptionModule, inceptionV3Module, naiveInception } from '@convkit/inception';
 import { basicBlock, bottleneck, preactBasicBlock, preactBottleneck } from '@convkit/resnet';
+import { cbam, channelConvolution, efficientChannelAttention, scse, spatialSqueezeExcite } from '@convkit/se-block';
 import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
 import { convUnit } from '@convkit/vgg';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -32,6 +33,9 @@ export interface Descriptor {
   /** Step of the differences that gradients are compared with; smaller where the block has many kinks. Default 5e-4. */
   gradientStep?: number;
 }
+
+/** What reports call a row. */
+export const rowName = ({ exported, title }: Descriptor): string => `${exported}: ${title}`;
 
 const image: ImageInput = [6, 7, 8];
 const row = (exported: string, title: string, make: Descriptor['make'], more: Partial<Descriptor> = {}): Descriptor => ({ exported, title, input: image, make, ...more });
@@ -112,6 +116,14 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('squeezeExcite', 'of maxima, rounded to 8, a ReLU gate', (x) => squeezeExcite(x, { pool: 'max', gate: 'relu', rounding: 'multipleOf8', naming: 'timm', name: 'se' })),
   row('squeezeExcite', 'each position by itself', (x) => squeezeExcite(x, { pool: 'none', ratio: 2, gate: 'tanh', name: 'se' })),
   row('stochasticDepth', 'a third', (x) => stochasticDepth(x, { rate: 1 / 3 }), { trainingDiffers: true, random: true }),
+  row('channelConvolution', 'three neighbours', (x) => channelConvolution(x, { kernelSize: 3, name: 'conv' })),
+  row('efficientChannelAttention', 'its own kernel size', (x) => efficientChannelAttention(x, { name: 'eca' })),
+  row('efficientChannelAttention', 'five neighbours', (x) => efficientChannelAttention(x, { kernelSize: 5 })),
+  row('cbam', 'half the width', (x) => cbam(activation(x, { kind: 'tanh' }), { ratio: 2, name: 'cbam' }), normalised),
+  row('cbam', 'without biases, 3x3', (x) => cbam(activation(x, { kind: 'tanh' }), { ratio: 4, kernelSize: 3, useBias: false }), normalised),
+  row('spatialSqueezeExcite', 'with a bias', (x) => spatialSqueezeExcite(x, { name: 'sse' })),
+  row('scse', 'the larger', (x) => scse(x, { name: 'scse' })),
+  row('scse', 'the sum, without biases', (x) => scse(x, { merge: 'sum', ratio: 4, useBias: false })),
   row('deformableConv2d', 'v1, padding', (x) => deformed(x, { padding: 1 }), kinked),
   row('deformableConv2d', 'modulated, stride with dilation', (x) => deformed(x, { modulated: true, stride: [1, 2], dilation: [2, 1], padding: [2, 1] }), kinked),
   row('deformableConv2d', 'two deformable groups, weight groups, plain sigmoid', (x) => deformed(x, { filters: 4, groups: 2, deformableGroups: 2, modulated: true, maskScale: 1, useBias: false }), kinked),
@@ -187,7 +199,7 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
-  'dilatedStages', 'hybridDilation', 'applyLayer', 'imageShape', 'oneTensor', 'convolutionConfig', 'convolutionShape', 'windowAttributes', 'initializer', 'constantInitializer',
+  'applyLayer', 'imageShape', 'oneTensor', 'convolutionConfig', 'convolutionShape', 'windowAttributes', 'initializer', 'constantInitializer',
   'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient',
-  'addShortcut', 'residualNetwork', 'residualStages', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
+  'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'attentionParts', 'channelKernelSize', 'convolveChannels', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);

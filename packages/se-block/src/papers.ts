@@ -1,0 +1,15 @@
+import type { Paper } from '@convkit/core';
+
+export const ECA_PAPER: Paper = {
+  title: 'ECA-Net: Efficient Channel Attention for Deep Convolutional Neural Networks',
+  authors: 'Qilong Wang, Banggu Wu, Pengfei Zhu, Peihua Li, Wangmeng Zuo, Qinghua Hu',
+  year: 2020,
+  url: 'https://arxiv.org/abs/1910.03151',
+};
+
+export const CBAM_PAPER: Paper = {
+  title: 'CBAM: Convolutional Block Attention Module',
+  authors: 'Sanghyun Woo, Jongchan Park, Joon-Young Lee, In So Kweon',
+  year: 2018,
+  url: 'https://arxiv.org/abs/1807.06521',
+};
