@@ -121,7 +121,7 @@ export interface RadialBasisOptions extends LayerOptions {
 /**
  * Euclidean radial basis functions over fixed codes: y_k = -sum_j (x_j - w_jk)^2, w_k the +-1 picture of digit k. The paper's
  * units output the distance itself; its negative is a logit: largest where the digit is likeliest. [N, 84] -> [N, classes].
- * Weight kernel [84, classes], which training leaves alone.
+ * Weight fixed_kernel [84, classes], which training leaves alone.
  * @throws OptionError for more classes than there are codes and, when built, for an input that is not 84 wide.
  */
 export class RadialBasisLayer extends layers.Layer {
@@ -145,7 +145,7 @@ export class RadialBasisLayer extends layers.Layer {
   }
 
   override build(inputShape: (number | null)[] | (number | null)[][]): void {
-    this.kernel = this.addWeight('kernel', [this.units(inputShape), this.classes], 'float32', new DigitCodesInitializer(), undefined, false);
+    this.kernel = this.addWeight('fixed_kernel', [this.units(inputShape), this.classes], 'float32', new DigitCodesInitializer(), undefined, false);
     super.build(inputShape);
   }
 

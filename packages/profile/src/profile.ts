@@ -8,7 +8,7 @@ import { lastFeatureMap, receptiveFields, type ReceptiveField } from './receptiv
 interface Counts {
   /** Learned weights: kernels, biases, gamma, beta. Shared ones count once, at their first use. */
   params: number;
-  /** Batch-norm moving means and variances, which tf.layers' countParams includes and PyTorch's count does not. */
+  /** Batch-norm moving means and variances, and weights that no training changes, which tf.layers' countParams includes and PyTorch's count does not. */
   runningStats: number;
   /** Multiply-accumulates of convolutions and dense products. */
   macs: number;
@@ -64,7 +64,8 @@ export interface ProfileOptions {
 }
 
 const MATRIX_OPS = new Set(['conv2d', 'deformConv2d', 'depthwiseConv2d', 'convTranspose2d', 'dense']);
-const isStatistic = ({ variable }: WeightNode) => /moving_(mean|variance)$/.test(variable.originalName);
+/** By name, since `trainable: false` may also be the user's, who freezes a layer. */
+const isStatistic = ({ variable }: WeightNode) => /(moving_(mean|variance)|fixed_kernel)$/.test(variable.originalName);
 const size = (node: GraphNode) => node.shape.reduce<number>((product, n) => product * (n ?? 1), 1);
 
 /**

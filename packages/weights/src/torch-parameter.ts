@@ -19,7 +19,7 @@ type Layout = Pick<TorchParameter, 'shape' | 'fromTorch' | 'toTorch'>;
 
 /** torch's name of each of a layer's weights. */
 const TORCH_NAMES: Readonly<Record<string, string>> = {
-  kernel: 'weight', depthwise_kernel: 'weight', gamma: 'weight', bias: 'bias', beta: 'bias', moving_mean: 'running_mean', moving_variance: 'running_var', gate: 'weight',
+  kernel: 'weight', depthwise_kernel: 'weight', gamma: 'weight', bias: 'bias', beta: 'bias', moving_mean: 'running_mean', moving_variance: 'running_var', gate: 'weight', fixed_kernel: 'weight',
 };
 
 /**
