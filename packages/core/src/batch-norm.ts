@@ -157,7 +157,9 @@ export class BatchNormLayer extends layers.Layer {
   lower(g: Lowering, [x]: readonly [Value]): Value {
     const channels = x.shape[x.shape.length - 1] as number;
     const vector = (variable: LayerVariable | undefined, fill: number) => (variable ? g.weight(variable) : g.constant(fill, [channels]));
-    const y = g.op('batchNorm', [x, vector(this.gamma, 1), vector(this.beta, 0), vector(this.movingMean, 0), vector(this.movingVariance, 1)], { epsilon: this.config.epsilon });
+    const { epsilon, momentum, movingVariance: variance } = this.config;
+    const inputs = [x, vector(this.gamma, 1), vector(this.beta, 0), vector(this.movingMean, 0), vector(this.movingVariance, 1)];
+    const y = g.op('batchNorm', inputs, this.trainable ? { epsilon, training: { momentum, variance } } : { epsilon });
     return this.config.activation === 'linear' ? y : g.op('activation', [y], { kind: this.config.activation });
   }
 

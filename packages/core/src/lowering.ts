@@ -16,6 +16,14 @@ export interface WindowAttributes {
   readonly padding: Padding;
 }
 
+/** How a batch norm acts in training: with the batch's statistics, which enter its moving averages. Without it, it is frozen. */
+export interface BatchNormTraining {
+  /** Weight of the old value. */
+  readonly momentum: number;
+  /** Variance that enters the moving average: over M - 1 or over M elements. */
+  readonly variance: 'unbiased' | 'biased';
+}
+
 /**
  * The closed set of primitive ops with their attributes. A layer says with these what it computes (`lower`); cost,
  * compilation, export and gradients all follow from the op, never from the layer.
@@ -35,7 +43,7 @@ export interface OpAttributes {
   /** Inputs x [..., I], kernel [I, O], optional bias [O]. */
   dense: Record<never, never>;
   /** Inputs x, gamma, beta, mean, variance, all but x [C]: (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
-  batchNorm: { readonly epsilon: number };
+  batchNorm: { readonly epsilon: number; readonly training?: BatchNormTraining };
   /** Inputs x, gamma, beta over the last axis. */
   layerNorm: { readonly epsilon: number };
   maxPool: WindowAttributes & { readonly size: readonly [number, number] };

@@ -10,4 +10,5 @@ export { EXPORT_PASSES, INFERENCE_PASSES, optimize } from './passes/index.js';
 export { normToDepthwise } from './passes/norm-to-depthwise.js';
 export { removeDeadCode } from './passes/remove-dead-code.js';
 export { rewrite, type Pass, type Visitor } from './passes/rewrite.js';
+export { withBatch } from './passes/with-batch.js';
 export { graphOf, trace, TraceError, type TraceOptions } from './trace.js';

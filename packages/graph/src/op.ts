@@ -1,5 +1,7 @@
 import type { OpAttributes, OpKind, ValueShape } from '@convkit/core';
 import type * as tf from '@tensorflow/tfjs-core';
+import type { GradientContext } from './onnx/gradient.js';
+import type { TrainingStep } from './onnx/training-step.js';
 import type { OnnxValue, OnnxWriter } from './onnx/writer.js';
 
 /** What one op costs, per image (batch 1). */
@@ -33,6 +35,10 @@ export interface OpDefinition<K extends OpKind> {
   window?(inputs: readonly ValueShape[], attributes: OpAttributes[K]): OpWindow;
   /** Writes the op to an ONNX program; a fused activation is written by the caller. Images lie as NCHW there. */
   onnx(writer: OnnxWriter, inputs: readonly OnnxValue[], attributes: OpAttributes[K], output: ValueShape): OnnxValue;
+  /** The same for a training step, where the op then acts otherwise. Default: `onnx`. */
+  onnxTraining?(writer: OnnxWriter, inputs: readonly OnnxValue[], attributes: OpAttributes[K], output: ValueShape, step: TrainingStep): OnnxValue;
+  /** d loss / d input for every input that needs it, written to the same program. Absent: the op cannot be trained through there. */
+  gradient?(writer: OnnxWriter, context: GradientContext<K>): readonly (OnnxValue | undefined)[];
   /** The first version of ONNX' operators that can say it. Default: the writer's. */
   readonly opset?: number;
   /** Whether `evaluate` takes a fused activation. Default false. */

@@ -1,4 +1,6 @@
+export { GradientError, writeBackward, writeTrainingForward } from './backward.js';
 export { writeForward, opsetOf } from './forward.js';
-export { NCHW, PLAIN, restore, shapeIn, type Layout } from './layout.js';
+export { arrange, NCHW, PLAIN, restore, shapeIn, type Layout } from './layout.js';
 export { type OnnxAttribute, type OnnxAttributes, type OnnxConstant, type OnnxElement, type OnnxNode, type OnnxProgram, type OnnxValueInfo } from './program.js';
+export { type TrainingStep } from './training-step.js';
 export { OnnxWriter, type OnnxValue } from './writer.js';

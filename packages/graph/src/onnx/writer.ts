@@ -9,6 +9,8 @@ export interface OnnxValue {
   readonly shape: ValueShape;
   /** How the elements lie. */
   readonly layout: Layout;
+  /** What the op's gradient needs beside inputs and output. */
+  readonly saved?: string;
 }
 
 /** A tensor that is known, and takes any layout for nothing. */

@@ -3,6 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { writeActivation } from '../onnx/activation.js';
 import { PLAIN } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
+import { writeActivationGradient } from '../onnx/activation-gradient.js';
 import { defineOp, elements, inputShape } from '../op.js';
 
 /** Elementary operations an element: comparisons and additions 1 each, an exponential 4. */
@@ -20,5 +21,10 @@ export const activation = defineOp<'activation'>({
     // Softmax runs over the graph's last axis, which is not the last of an image in NCHW; the others do not care.
     const layout = attributes.kind === 'softmax' ? PLAIN : value.layout;
     return { name: writeActivation(w, w.as(value, layout), attributes), shape, layout };
+  },
+  gradient: (w, { inputs: [x], output, upstream, attributes }) => {
+    const { layout, shape } = output;
+    const value = x as OnnxValue;
+    return [{ name: writeActivationGradient(w, w.as(value, layout), w.as(output, layout), w.as(upstream, layout), attributes), shape, layout }];
   },
 });

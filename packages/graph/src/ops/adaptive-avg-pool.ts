@@ -44,4 +44,16 @@ export const adaptiveAvgPool = defineOp<'adaptiveAvgPool'>({
     const along = w.constant(`cells ${rows} of ${h}`, transposed(averagingMatrix(h, rows), h, rows), [rows, h]);
     return { name: w.op('MatMul', [w.as(along, PLAIN), w.op('MatMul', [image, w.as(across, PLAIN)])]), shape, layout: NCHW };
   },
+  gradient: (w, { inputs: [x], upstream, attributes: { outputSize: [rows, columns] } }) => {
+    const { shape } = x as OnnxValue;
+    const [, h, w_] = shape as number[] as [number, number, number];
+    const dy = w.as(upstream, NCHW);
+    if (rows === 1 && columns === 1) {
+      const even = w.constant(`mean over ${h}x${w_}`, new Float32Array(h * w_).fill(1 / (h * w_)), [1, h, w_, 1]);
+      return [{ name: w.op('Mul', [dy, w.as(even, NCHW)]), shape, layout: NCHW }];
+    }
+    const across = w.constant(`cells ${columns} of ${w_}`, transposed(averagingMatrix(w_, columns), w_, columns), [columns, w_]);
+    const along = w.constant(`cells ${h} to ${rows}`, averagingMatrix(h, rows), [h, rows]);
+    return [{ name: w.op('MatMul', [w.as(along, PLAIN), w.op('MatMul', [dy, w.as(across, PLAIN)])]), shape, layout: NCHW }];
+  },
 });

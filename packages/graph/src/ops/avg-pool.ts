@@ -1,9 +1,10 @@
 import { averageScale, avgPool2d } from '@convkit/core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { NCHW } from '../onnx/layout.js';
+import { NCHW, PLAIN } from '../onnx/layout.js';
 import { int, ints } from '../onnx/program.js';
 import { windowPads } from '../onnx/window.js';
 import type { OnnxValue } from '../onnx/writer.js';
+import { writeInputGradient } from '../onnx/convolution-gradient.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
@@ -28,5 +29,21 @@ export const avgPool = defineOp<'avgPool'>({
     const scale = averageScale({ size, strides, padding, counted }, [h, across], [rows, columns]);
     const factors = w.constant(`divisors of ${rows}x${columns} windows of ${size.join('x')}`, Float32Array.from(scale), [1, rows, columns, 1]);
     return { name: w.op('Mul', [w.op('AveragePool', [padded], window), w.as(factors, NCHW)]), shape, layout: NCHW };
+  },
+  gradient: (w, { inputs: [x], upstream, attributes }) => {
+    const { size, strides, padding } = attributes;
+    const { shape } = x as OnnxValue;
+    const [batch, h, across, channels] = shape as number[] as [number, number, number, number];
+    const [, rows, columns] = upstream.shape as number[] as [number, number, number];
+    const scale = averageScale(attributes, [h, across], [rows, columns]).map((factor) => factor / (size[0] * size[1]));
+    // Each window spreads its share over its cells: a transposed convolution of ones.
+    const share = w.constant(`shares of ${rows}x${columns} windows of ${size.join('x')}`, Float32Array.from(scale), [1, rows, columns, 1]);
+    const spread = w.op('Mul', [w.as(upstream, NCHW), w.as(share, NCHW)]);
+    const ones = w.constant(`ones of ${channels} windows of ${size.join('x')}`, new Float32Array(channels * size[0] * size[1]).fill(1), [channels, 1, ...size]);
+    const output: [number, number] = [rows, columns];
+    const name = writeInputGradient(w, spread, w.as(ones, PLAIN), {
+      batch, input: [h, across], output, kernel: size, channels, filters: channels, groups: channels, strides, dilations: [1, 1], padding,
+    });
+    return [{ name, shape, layout: NCHW }];
   },
 });

@@ -1,8 +1,7 @@
 import { batchNormalize } from '@convkit/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { NCHW, PLAIN } from '../onnx/layout.js';
-import { float } from '../onnx/program.js';
 import type { OnnxValue } from '../onnx/writer.js';
+import { channelsSecond, writeBatchNorm, writeBatchNormGradient, writeFrozenBatchNorm } from '../onnx/batch-norm.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 
 export const batchNorm = defineOp<'batchNorm'>({
@@ -13,10 +12,15 @@ export const batchNorm = defineOp<'batchNorm'>({
   },
   cost: (_, __, output) => ({ macs: 0, elementwise: 2 * elements(output) }),
   evaluate: ([x, gamma, beta, mean, variance], { epsilon }) => batchNormalize(x as Tensor, mean as Tensor, variance as Tensor, gamma, beta, epsilon),
-  onnx: (w, inputs, { epsilon }, shape) => {
-    const [x, ...statistics] = inputs as [OnnxValue, ...OnnxValue[]];
-    const layout = shape.length === 4 ? NCHW : PLAIN;
-    const name = w.op('BatchNormalization', [w.as(x, layout), ...statistics.map((value) => w.as(value, PLAIN))], { epsilon: float(epsilon) });
-    return { name, shape, layout };
+  onnx: (w, inputs, { epsilon }, shape) => writeFrozenBatchNorm(w, inputs, epsilon, shape),
+  onnxTraining: (w, inputs, { epsilon, training }, shape, step) => {
+    if (training === undefined) return writeFrozenBatchNorm(w, inputs, epsilon, shape);
+    const [x, gamma, beta, mean, variance] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue, OnnxValue];
+    const batch = writeBatchNorm(w, x, gamma, beta, epsilon);
+    const count = elements([1, ...shape]) / known(shape, -1);
+    step.average(mean, batch.mean, training.momentum, 1);
+    step.average(variance, batch.variance, training.momentum, training.variance === 'unbiased' && count > 1 ? count / (count - 1) : 1);
+    return { name: batch.y, shape, layout: channelsSecond(shape) };
   },
+  gradient: (w, { inputs, upstream, attributes, needs }) => writeBatchNormGradient(w, inputs, upstream, attributes, needs),
 });

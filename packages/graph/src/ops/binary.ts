@@ -1,13 +1,31 @@
-import { activate } from '@convkit/core';
+import { activate, type OpAttributes } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { int } from '../onnx/program.js';
 import { PLAIN } from '../onnx/layout.js';
 import { broadcastable } from '../onnx/broadcast.js';
-import type { OnnxValue } from '../onnx/writer.js';
+import type { OnnxValue, OnnxWriter } from '../onnx/writer.js';
+import { reducedTo } from '../onnx/gradient.js';
 import { defineOp, elements } from '../op.js';
 
 const functions = { add: tf.add, sub: tf.sub, mul: tf.mul, div: tf.div, max: tf.maximum, min: tf.minimum } as const;
 
 const ONNX_TYPES = { add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', max: 'Max', min: 'Min' } as const;
+
+/** d loss / d a and d loss / d b, written on demand, in the shape of the result. Where a = b, the maximum is a's and the minimum too, as in tfjs. */
+function binaryGradients(w: OnnxWriter, kind: OpAttributes['binary']['kind'], a: string, b: string, y: string, dy: string): [() => string, () => string] {
+  const chosen = (condition: string) => (): string => w.op('Mul', [dy, w.op('Cast', [condition], { to: int(FLOAT) })]);
+  switch (kind) {
+    case 'add': return [() => dy, () => dy];
+    case 'sub': return [() => dy, () => w.op('Neg', [dy])];
+    case 'mul': return [() => w.op('Mul', [dy, b]), () => w.op('Mul', [dy, a])];
+    case 'div': return [() => w.op('Div', [dy, b]), () => w.op('Neg', [w.op('Div', [w.op('Mul', [dy, y]), b])])];
+    case 'max': return [chosen(w.op('GreaterOrEqual', [a, b])), chosen(w.op('Less', [a, b]))];
+    case 'min': return [chosen(w.op('LessOrEqual', [a, b])), chosen(w.op('Greater', [a, b]))];
+  }
+}
+
+/** The number of float32 among ONNX' element types. */
+const FLOAT = 1;
 
 export const binary = defineOp<'binary'>({
   kind: 'binary',
@@ -31,5 +49,13 @@ export const binary = defineOp<'binary'>({
     const [a, b] = inputs as [OnnxValue, OnnxValue];
     const layout = inputs.find((value) => value.shape.length === shape.length && value.layout !== PLAIN)?.layout ?? PLAIN;
     return { name: w.op(ONNX_TYPES[kind], [broadcastable(w, a, shape, layout), broadcastable(w, b, shape, layout)]), shape, layout };
+  },
+  gradient: (w, { inputs, output, upstream, attributes: { kind }, needs }) => {
+    const [a, b] = inputs as [OnnxValue, OnnxValue];
+    const { layout, shape } = output;
+    const dy = w.as(upstream, layout);
+    const [left, right] = [broadcastable(w, a, shape, layout), broadcastable(w, b, shape, layout)];
+    const gradients = binaryGradients(w, kind, left, right, w.as(output, layout), dy);
+    return [a, b].map((value, i) => (needs[i] ? reducedTo(w, { name: (gradients[i] as () => string)(), shape, layout }, value.shape) : undefined));
   },
 });

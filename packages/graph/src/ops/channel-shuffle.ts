@@ -16,4 +16,10 @@ export const channelShuffle = defineOp<'channelShuffle'>({
     const order = Array.from({ length: channels }, (_, to) => (to % groups) * (channels / groups) + Math.floor(to / groups));
     return { name: w.op('Gather', [w.as(x as OnnxValue, NCHW), w.integers(order)], { axis: int(1) }), shape, layout: NCHW };
   },
+  gradient: (w, { upstream, attributes: { groups } }) => {
+    const { shape } = upstream;
+    const width = known(shape, 3) / groups;
+    const order = Array.from({ length: known(shape, 3) }, (_, to) => (to % width) * groups + Math.floor(to / width));
+    return [{ name: w.op('Gather', [w.as(upstream, NCHW), w.integers(order)], { axis: int(1) }), shape, layout: NCHW }];
+  },
 });

@@ -12,4 +12,10 @@ export const concat = defineOp<'concat'>({
     const layout = shape.length === 4 && inputs.some((value) => value.layout === NCHW) ? NCHW : PLAIN;
     return { name: w.op('Concat', inputs.map((value) => w.as(value, layout)), { axis: int(axisIn(layout, axis)) }), shape, layout };
   },
+  gradient: (w, { inputs, output, upstream, attributes: { axis } }) => {
+    const { layout } = output;
+    const sizes = inputs.map((value) => known(value.shape, axis));
+    const parts = w.many('Split', [w.as(upstream, layout), w.integers(sizes)], sizes.length, { axis: int(axisIn(layout, axis)) });
+    return inputs.map(({ shape }, i) => ({ name: parts[i] as string, shape, layout }));
+  },
 });

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { NCHW, OIHW, PLAIN } from '../onnx/layout.js';
 import { ints } from '../onnx/program.js';
 import { windowPads } from '../onnx/window.js';
-import type { OnnxValue } from '../onnx/writer.js';
+import type { OnnxValue, OnnxWriter } from '../onnx/writer.js';
+import { writeBiasGradient, writeKernelGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 
 /**
@@ -17,6 +18,13 @@ function seen(kernel: number, stride: number, cropped: number): { size: number; 
 }
 
 /** Transposed convolution as tf.layers has it: output size and cropping are fixed when the layer is lowered. */
+/** The convolution may see one more window where the output was enlarged at its end. */
+function croppedTo(w: OnnxWriter, name: string, { input, output, kernel, strides, padding }: ConvolutionShapes): string {
+  const found = ([0, 1] as const).map((axis) => Math.floor((input[axis] + (padding[axis * 2] ?? 0) + (padding[axis * 2 + 1] ?? 0) - kernel[axis]) / strides[axis]) + 1);
+  if (found.every((n, axis) => n === output[axis as 0 | 1])) return name;
+  return w.op('Slice', [name, w.integers([0, 0]), w.integers(output), w.integers([2, 3])]);
+}
+
 export const convTranspose2d = defineOp<'convTranspose2d'>({
   kind: 'convTranspose2d',
   fuses: true,
@@ -50,5 +58,19 @@ export const convTranspose2d = defineOp<'convTranspose2d'>({
       kernel_shape: ints([kh, kw]), strides: ints(strides), pads: windowPads([top, bottom - Math.min(rest[0] ?? 0, 0), left, right - Math.min(rest[1] ?? 0, 0)]), output_padding: ints(rest.map((n) => Math.max(n, 0))),
     });
     return { name, shape, layout: NCHW };
+  },
+  gradient: (w, { inputs, upstream, attributes: { strides, padding, outputSize }, needs }) => {
+    const [x, kernel, bias] = inputs as [OnnxValue, OnnxValue, OnnxValue | undefined];
+    const [batch, h, across, filters] = x.shape as number[] as [number, number, number, number];
+    const [kh, kw, channels] = kernel.shape as number[] as [number, number, number];
+    // It is the input gradient of a convolution from its output to its input.
+    const reversed: ConvolutionShapes = { batch, input: outputSize, output: [h, across], kernel: [kh, kw], channels, filters, groups: 1, strides, dilations: [1, 1], padding };
+    const dy = w.as(upstream, NCHW);
+    const window = { kernel_shape: ints([kh, kw]), strides: ints(strides), pads: windowPads(padding) };
+    return [
+      needs[0] ? { name: croppedTo(w, w.op('Conv', [dy, w.as(kernel, OIHW)], window), reversed), shape: x.shape, layout: NCHW } : undefined,
+      needs[1] ? { name: writeKernelGradient(w, dy, w.as(x, NCHW), reversed), shape: kernel.shape, layout: OIHW } : undefined,
+      bias && needs[2] ? { name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN } : undefined,
+    ];
   },
 });

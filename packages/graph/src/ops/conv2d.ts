@@ -4,6 +4,7 @@ import { NCHW, OIHW, PLAIN } from '../onnx/layout.js';
 import { int, ints } from '../onnx/program.js';
 import { windowPads } from '../onnx/window.js';
 import type { OnnxValue } from '../onnx/writer.js';
+import { writeBiasGradient, writeInputGradient, writeKernelGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
@@ -28,5 +29,18 @@ export const conv2d = defineOp<'conv2d'>({
       kernel_shape: ints(size), strides: ints(strides), pads: windowPads(padding), dilations: ints(dilations), group: int(groups),
     });
     return { name, shape, layout: NCHW };
+  },
+  gradient: (w, { inputs, output, upstream, attributes: { strides, padding, dilations, groups }, needs }) => {
+    const [x, kernel, bias] = inputs as [OnnxValue, OnnxValue, OnnxValue | undefined];
+    const [batch, h, across, channels] = x.shape as number[] as [number, number, number, number];
+    const [, rows, columns, filters] = output.shape as number[] as [number, number, number, number];
+    const [kh, kw] = kernel.shape as number[] as [number, number];
+    const shapes: ConvolutionShapes = { batch, input: [h, across], output: [rows, columns], kernel: [kh, kw], channels, filters, groups, strides, dilations, padding };
+    const dy = w.as(upstream, NCHW);
+    return [
+      needs[0] ? { name: writeInputGradient(w, dy, w.as(kernel, OIHW), shapes), shape: x.shape, layout: NCHW } : undefined,
+      needs[1] ? { name: writeKernelGradient(w, w.as(x, NCHW), dy, shapes), shape: kernel.shape, layout: OIHW } : undefined,
+      bias && needs[2] ? { name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN } : undefined,
+    ];
   },
 });

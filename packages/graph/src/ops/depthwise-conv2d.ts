@@ -4,6 +4,7 @@ import { depthwiseLayout, NCHW, PLAIN } from '../onnx/layout.js';
 import { int, ints } from '../onnx/program.js';
 import { windowPads } from '../onnx/window.js';
 import type { OnnxValue } from '../onnx/writer.js';
+import { writeBiasGradient, writeDepthwiseKernelGradient, writeInputGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
@@ -31,5 +32,19 @@ export const depthwiseConv2d = defineOp<'depthwiseConv2d'>({
       kernel_shape: ints(size.slice(0, 2)), strides: ints(strides), pads: windowPads(padding), dilations: ints(dilations), group: int(size[2] ?? 1),
     });
     return { name, shape, layout: NCHW };
+  },
+  gradient: (w, { inputs, output, upstream, attributes: { strides, padding, dilations }, needs }) => {
+    const [x, kernel, bias] = inputs as [OnnxValue, OnnxValue, OnnxValue | undefined];
+    const [batch, h, across, channels] = x.shape as number[] as [number, number, number, number];
+    const [, rows, columns, filters] = output.shape as number[] as [number, number, number, number];
+    const [kh, kw] = kernel.shape as number[] as [number, number];
+    const shapes: ConvolutionShapes = { batch, input: [h, across], output: [rows, columns], kernel: [kh, kw], channels, filters, groups: channels, strides, dilations, padding };
+    const dy = w.as(upstream, NCHW);
+    const layout = depthwiseLayout(kernel.shape as number[]);
+    return [
+      needs[0] ? { name: writeInputGradient(w, dy, w.as(kernel, layout), shapes), shape: x.shape, layout: NCHW } : undefined,
+      needs[1] ? { name: writeDepthwiseKernelGradient(w, w.as(x, NCHW), dy, shapes), shape: kernel.shape, layout: layout } : undefined,
+      bias && needs[2] ? { name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN } : undefined,
+    ];
   },
 });

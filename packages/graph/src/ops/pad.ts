@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { NCHW, PLAIN } from '../onnx/layout.js';
+import { NCHW, PLAIN, shapeIn } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, inputShape } from '../op.js';
 
@@ -13,5 +13,12 @@ export const pad = defineOp<'pad'>({
     const layout = shape.length === 4 ? NCHW : PLAIN;
     const sides = (side: 0 | 1) => padding.map((_, axis) => padding[layout.permutation[axis] ?? axis]?.[side] ?? 0);
     return { name: w.op('Pad', [w.as(x as OnnxValue, layout), w.integers([...sides(0), ...sides(1)]), w.number(value)]), shape, layout };
+  },
+  gradient: (w, { inputs: [x], upstream, attributes: { padding } }) => {
+    const { shape } = x as OnnxValue;
+    const layout = shape.length === 4 ? NCHW : PLAIN;
+    const sides = padding.map((_, axis) => padding[layout.permutation[axis] ?? axis]?.[0] ?? 0);
+    const ends = (shapeIn(layout, shape) as number[]).map((n, axis) => n + (sides[axis] ?? 0));
+    return [{ name: w.op('Slice', [w.as(upstream, layout), w.integers(sides), w.integers(ends)]), shape, layout }];
   },
 });

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { broadcastable } from '../onnx/broadcast.js';
 import type { OnnxValue } from '../onnx/writer.js';
+import { positive, reducedTo } from '../onnx/gradient.js';
 import { defineOp, elements, inputShape } from '../op.js';
 
 export const prelu = defineOp<'prelu'>({
@@ -11,5 +12,16 @@ export const prelu = defineOp<'prelu'>({
   onnx: (w, [x, slope], _, shape) => {
     const { layout } = x as OnnxValue;
     return { name: w.op('PRelu', [w.as(x as OnnxValue, layout), broadcastable(w, slope as OnnxValue, shape, layout)]), shape, layout };
+  },
+  gradient: (w, { inputs, output, upstream, needs }) => {
+    const [x, slope] = inputs as [OnnxValue, OnnxValue];
+    const { layout, shape } = output;
+    const [value, dy] = [w.as(x, layout), w.as(upstream, layout)];
+    const mask = positive(w, value);
+    const below = w.op('Mul', [w.op('Sub', [w.number(1), mask]), broadcastable(w, slope, shape, layout)]);
+    return [
+      needs[0] ? { name: w.op('Mul', [dy, w.op('Add', [mask, below])]), shape, layout } : undefined,
+      needs[1] ? reducedTo(w, { name: w.op('Mul', [dy, w.op('Min', [value, w.number(0)])]), shape, layout }, slope.shape) : undefined,
+    ];
   },
 });

@@ -1,7 +1,8 @@
 import { spatialMean } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { axisIn, NCHW, PLAIN } from '../onnx/layout.js';
+import { axisIn, NCHW, PLAIN, shapeIn } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
+import { int } from '../onnx/program.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
 
 const overSpace = (rank: number, axes: readonly number[]) => rank === 4 && axes.length === 2 && axes.includes(1) && axes.includes(2);
@@ -38,5 +39,21 @@ export const reduce = defineOp<'reduce'>({
     }
     const layout = x.layout === NCHW && keepDims ? NCHW : PLAIN;
     return { name: w.reduce(REDUCTIONS[kind], w.as(x, layout), axes.map((axis) => axisIn(layout, axis)), keepDims), shape, layout };
+  },
+  gradient: (w, { inputs: [input], output, upstream, attributes: { kind, axes, keepDims } }) => {
+    const x = input as OnnxValue;
+    const { shape } = x;
+    const wide = keepDims ? upstream : w.reshaped(upstream, shape.map((n, axis) => (axes.includes(axis) ? 1 : n)));
+    const { layout } = x;
+    const dy = w.as(wide, layout);
+    if (kind === 'max') {
+      // Every element that equals the maximum gets the gradient, as in tfjs.
+      const largest = keepDims ? output : w.reshaped(output, wide.shape);
+      const mask = w.op('Cast', [w.op('Equal', [w.as(x, layout), w.as(largest, layout)])], { to: int(1) });
+      return [{ name: w.op('Mul', [mask, dy]), shape, layout }];
+    }
+    const count = axes.reduce((product, axis) => product * known(shape, axis), 1);
+    const share = kind === 'mean' ? w.op('Mul', [dy, w.number(1 / count)]) : dy;
+    return [{ name: w.op('Expand', [share, w.integers(shapeIn(layout, shape) as number[])]), shape, layout }];
   },
 });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { flattened, NCHW } from '../onnx/layout.js';
+import { flattened, imageOf, NCHW, shapeIn } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, inputShape } from '../op.js';
 
@@ -14,5 +14,10 @@ export const reshape = defineOp<'reshape'>({
     if (x.layout !== NCHW || target.length !== 1) return w.reshaped(x, shape);
     // The elements stay where they are; who reads them as a row learns their order from the layout.
     return { name: w.reshape(w.as(x, NCHW), shape), shape, layout: flattened(x.shape.slice(1) as number[]) };
+  },
+  gradient: (w, { inputs: [input], output, upstream }) => {
+    const x = input as OnnxValue;
+    if (imageOf(output.layout) === undefined) return [w.reshaped(upstream, x.shape)];
+    return [{ name: w.reshape(w.as(upstream, output.layout), shapeIn(NCHW, x.shape)), shape: x.shape, layout: NCHW }];
   },
 });

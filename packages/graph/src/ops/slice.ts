@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { axisIn, NCHW, PLAIN } from '../onnx/layout.js';
+import { axisIn, NCHW, PLAIN, shapeIn } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
-import { defineOp, inputShape } from '../op.js';
+import { defineOp, inputShape, known } from '../op.js';
 
 export const slice = defineOp<'slice'>({
   kind: 'slice',
@@ -18,5 +18,12 @@ export const slice = defineOp<'slice'>({
     const known = layout === NCHW ? NCHW : PLAIN;
     const name = w.op('Slice', [w.as(x as OnnxValue, known), w.integers([start]), w.integers([start + size]), w.integers([axisIn(known, axis)])]);
     return { name, shape, layout: known };
+  },
+  gradient: (w, { inputs: [x], output, upstream, attributes: { axis, start, size } }) => {
+    const { shape } = x as OnnxValue;
+    const { layout } = output;
+    const sides = (n: number) => shapeIn(layout, shape).map((_, i) => (i === axisIn(layout, axis) ? n : 0));
+    const after = known(shape, axis) - start - size;
+    return [{ name: w.op('Pad', [w.as(upstream, layout), w.integers([...sides(start), ...sides(after)])]), shape, layout }];
   },
 });

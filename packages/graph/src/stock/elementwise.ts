@@ -51,7 +51,10 @@ const batchNormalization: StockLowering = (layer, g, inputs) => {
   const x = single(inputs);
   const channels = lastAxis(layer, x);
   const read = (name: string, fill: number) => vector(layer, g, name, fill, channels);
-  return g.op('batchNorm', [x, read('gamma', 1), read('beta', 0), read('moving_mean', 0), read('moving_variance', 1)], { epsilon: config<{ epsilon: number }>(layer).epsilon ?? 1e-3 });
+  const { epsilon = 1e-3, momentum = 0.99 } = config<{ epsilon: number; momentum: number }>(layer);
+  const operands = [x, read('gamma', 1), read('beta', 0), read('moving_mean', 0), read('moving_variance', 1)];
+  // tf.layers averages the variance over all elements.
+  return g.op('batchNorm', operands, layer.trainable ? { epsilon, training: { momentum, variance: 'biased' } } : { epsilon });
 };
 
 const layerNormalization: StockLowering = (layer, g, inputs) => {

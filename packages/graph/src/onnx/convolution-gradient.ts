@@ -1,0 +1,93 @@
+/**
+ * Gradients of convolutions in ONNX, NCHW throughout. onnxruntime has no operators for them: the input's is its
+ * ConvTranspose, the kernel's one matrix product a tap (decisions/006 has what was measured against it).
+ */
+import type { Padding } from '@convkit/core';
+import { int, ints, type OnnxAttributes } from './program.js';
+import { windowPads } from './window.js';
+import type { OnnxWriter } from './writer.js';
+
+export interface ConvolutionShapes {
+  readonly batch: number;
+  /** [H, W] of x. */
+  readonly input: readonly [number, number];
+  /** [H', W'] of y. */
+  readonly output: readonly [number, number];
+  readonly kernel: readonly [number, number];
+  /** Channels of x. */
+  readonly channels: number;
+  /** Channels of y. */
+  readonly filters: number;
+  readonly groups: number;
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly padding: Padding;
+}
+
+/** The part of the padded input below an axis' last window, which no window reaches. */
+const unreached = (shapes: ConvolutionShapes, axis: 0 | 1) => {
+  const { input, output, kernel, strides, dilations, padding } = shapes;
+  const padded = input[axis] + (padding[axis * 2] ?? 0) + (padding[axis * 2 + 1] ?? 0);
+  return padded - ((output[axis] - 1) * strides[axis] + dilations[axis] * (kernel[axis] - 1) + 1);
+};
+
+/** d loss / d x [N, C, H, W] from d loss / d y and the kernel [F, C / groups, kh, kw]. */
+export function writeInputGradient(w: OnnxWriter, dy: string, kernel: string, shapes: ConvolutionShapes): string {
+  const { kernel: size, strides, dilations, padding, groups } = shapes;
+  return w.op('ConvTranspose', [dy, kernel], {
+    kernel_shape: ints(size), strides: ints(strides), dilations: ints(dilations), pads: windowPads(padding), group: int(groups),
+    output_padding: ints([unreached(shapes, 0), unreached(shapes, 1)]),
+  });
+}
+
+/** The input as each tap of the kernel sees it: [N, C, H', W'] for every (row, column), row by row. */
+function tapViews(w: OnnxWriter, x: string, shapes: ConvolutionShapes): string[] {
+  const { output, kernel, strides, dilations, padding: [top, bottom, left, right] } = shapes;
+  const padded = [top, bottom, left, right].some((n) => n > 0) ? w.op('Pad', [x, w.integers([0, 0, top, left, 0, 0, bottom, right])]) : x;
+  const whole = kernel[0] === 1 && kernel[1] === 1 && strides[0] === 1 && strides[1] === 1 && padded === x;
+  if (whole) return [x];
+  const axes = w.integers([2, 3]);
+  return Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => {
+    const start = [Math.floor(tap / kernel[1]) * dilations[0], (tap % kernel[1]) * dilations[1]] as const;
+    const end = [0, 1].map((axis) => (start[axis] ?? 0) + ((output[axis] ?? 1) - 1) * (strides[axis] ?? 1) + 1);
+    return w.op('Slice', [padded, w.integers(start), w.integers(end), axes, w.integers(strides)]);
+  });
+}
+
+/** a b^T over the last two axes; onnxruntime's own operator, which spares the transposition. */
+function timesTransposed(w: OnnxWriter, a: string, b: string): string {
+  const attributes: OnnxAttributes = { transB: int(1) };
+  return w.op('FusedMatMul', [a, b], attributes, 'com.microsoft');
+}
+
+/** d loss / d kernel [F, C / groups, kh, kw]. */
+export function writeKernelGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
+  const { batch, output, kernel, channels, filters, groups } = shapes;
+  const area = output[0] * output[1];
+  const [inside, outside] = [channels / groups, filters / groups];
+  const rows = groups === 1 ? [batch, filters, area] : [batch, groups, outside, area];
+  const columns = groups === 1 ? [batch, channels, area] : [batch, groups, inside, area];
+  const upstream = w.reshape(dy, rows);
+  const taps = tapViews(w, x, shapes).map((view) => w.reshape(w.reduce('ReduceSum', timesTransposed(w, upstream, w.reshape(view, columns)), [0], false), [filters, inside, 1]));
+  const stacked = taps.length === 1 ? (taps[0] as string) : w.op('Concat', taps, { axis: int(2) });
+  return w.reshape(stacked, [filters, inside, ...kernel]);
+}
+
+/** d loss / d kernel [C m, 1, kh, kw] of a depthwise convolution. */
+export function writeDepthwiseKernelGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
+  const { batch, output, kernel, channels, filters } = shapes;
+  const multiplier = filters / channels;
+  const spread = [batch, channels, multiplier, ...output];
+  const upstream = multiplier === 1 ? dy : w.reshape(dy, spread);
+  const taps = tapViews(w, x, shapes).map((view) => {
+    const product = w.op('Mul', [upstream, multiplier === 1 ? view : w.reshape(view, [batch, channels, 1, ...output])]);
+    return w.reshape(w.reduce('ReduceSum', product, multiplier === 1 ? [0, 2, 3] : [0, 3, 4], false), [filters, 1, 1]);
+  });
+  const stacked = taps.length === 1 ? (taps[0] as string) : w.op('Concat', taps, { axis: int(2) });
+  return w.reshape(stacked, [filters, 1, ...kernel]);
+}
+
+/** d loss / d bias [F]. */
+export function writeBiasGradient(w: OnnxWriter, dy: string): string {
+  return w.reduce('ReduceSum', dy, [0, 2, 3], false);
+}
