@@ -92,6 +92,22 @@ describe('deeplab', () => {
     expect(strides(4)).toEqual([[1, 1, 1], [1, 2, 1], [1, 4, 2], [1, 8, 4]]);
   });
 
+  it.each([['bottleneck', 8], ['basic', 8], ['basic', 4]] as const)('%s blocks, output stride %d: every tap stays where it was, the positions that the strided network has are equal', (block, outputStride) => {
+    const spec = { head: 'fcn', block, depths: [1, 2, 2, 2], width: 4 } as const;
+    const [strided, dilated] = [32, outputStride].map((limit) => deeplab.build({ ...spec, outputStride: limit }, { includeTop: false, inputShape: [96, 64, 3] }));
+    dilated!.setWeights(strided!.getWeights());
+    const step = 32 / outputStride;
+    expect(dilated!.outputShape).toEqual([null, 3 * step, 2 * step, block === 'basic' ? 32 : 128]);
+    tf.tidy(() => {
+      const x = tf.randomUniform([1, 96, 64, 3], -1, 1, 'float32', 6);
+      const every = tf.maxPool(dilated!.predict(x) as tf.Tensor4D, 1, step, 'valid');
+      const expected = strided!.predict(x) as tf.Tensor4D;
+      const scale = tf.max(tf.abs(expected)).dataSync()[0] as number;
+      expect(scale).toBeGreaterThan(0);
+      expect((tf.max(tf.abs(tf.sub(every, expected))).dataSync()[0] as number) / scale).toBeLessThan(1e-5);
+    });
+  });
+
   it('the tiny one segments, and learns with a gradient for every weight', () => {
     const net = deeplab.build('deeplab_tiny');
     expect(net.outputShape).toEqual([null, 32, 32, 4]);

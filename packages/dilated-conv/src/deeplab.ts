@@ -9,7 +9,7 @@
 import {
   batchNorm, conv2d, defineFamily, dropout, option, resizeBilinear, type BuildContext, type Built, type OptionOutput, type Paper, type VariantRow,
 } from '@convkit/core';
-import { basicBlock, bottleneck, residualNetwork, residualStages, type ResidualStage } from '@convkit/resnet';
+import { basicBlock, bottleneck, residualNetwork, residualStages, type ResidualNetwork, type ResidualStage } from '@convkit/resnet';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { aspp } from './aspp.js';
 
@@ -53,7 +53,8 @@ const deeplabSpec = {
 
 /**
  * Stages of a residual network whose output stride is at most `outputStride`: where a stride would go beyond, the stage
- * and all later ones are dilated by it. The first block of such a stage has the dilation of the stage before.
+ * and all later ones are dilated by it. The first block of such a stage has the dilation of the stage before, where it
+ * would stride; a basic block's second convolution, behind the stride, that of the stage.
  */
 export function dilatedStages(depths: readonly number[], width: number, outputStride: number): ResidualStage[] {
   let [stride, dilation] = [4, 1];
@@ -71,8 +72,11 @@ export function dilatedStages(depths: readonly number[], width: number, outputSt
 function build(x: SymbolicTensor, spec: OptionOutput<typeof deeplabSpec>, context: BuildContext): Built {
   const { head, block, depths, stem, width, outputStride, rates, headFilters } = spec;
   const backbone = { naming: 'torchvision', under: 'backbone', stem, stemFilters: stem === 'deep' ? 2 * width : width } as const;
-  const make = block === 'basic' ? basicBlock : bottleneck;
-  const body = residualNetwork(x, { ...backbone, stages: dilatedStages(depths, width, outputStride), block: make }, { ...context, includeTop: false });
+  const stages = dilatedStages(depths, width, outputStride);
+  const make: ResidualNetwork['block'] = (y, options, { stage }) =>
+    // The second convolution of a basic block stands behind the stride that its first one no longer has
+    block === 'bottleneck' ? bottleneck(y, options) : basicBlock(y, { ...options, dilation: [options.dilation, stages[stage]?.dilation ?? 1] });
+  const body = residualNetwork(x, { ...backbone, stages, block: make }, { ...context, includeTop: false });
   if (!context.includeTop) return body;
 
   const weights = context.weights('torchUniform');
