@@ -32,14 +32,17 @@ export class CommandError extends Error {
 
 const ENVIRONMENT_CODES = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'EIO', 'ENOMEM', 'EADDRINUSE']);
 
+/** What @convkit/data and @convkit/weights report of the world outside: the network, memory, what is not installed. */
+const OUTSIDE_CODES = new Set(['ERR_DATA_NOT_FOUND', 'ERR_DATA_DOWNLOAD', 'ERR_WEIGHTS_DOWNLOAD', 'ERR_WEIGHTS_CLIENT', 'ERR_WEIGHTS_MEMORY']);
+
 /** The exit code of any error: its own, or that of what the system reported. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommandError) return error.exitCode;
   const code = errorCode(error);
   if (code === 'ERR_OPTION') return EXIT.usage;
-  if (code === 'ERR_DATA_NOT_FOUND' || code === 'ERR_DATA_DOWNLOAD') return EXIT.environment;
+  if (code !== undefined && OUTSIDE_CODES.has(code)) return EXIT.environment;
   // @convkit/data and @convkit/weights report a file that is not what it should be.
-  if (code !== undefined && /^ERR_(DATA|WEIGHTS)/.test(code)) return EXIT.input;
+  if (code !== undefined && /^ERR_(DATA|WEIGHTS|STATE_DICT)/.test(code)) return EXIT.input;
   if (code !== undefined && ENVIRONMENT_CODES.has(code)) return EXIT.environment;
   return EXIT.failed;
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { access, constants, mkdir, stat, unlink, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve, sep } from 'node:path';
+import { existsSync } from 'node:fs';
+import { access, constants, mkdir, unlink, writeFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
 import { CommandError, errorCode, messageOf } from '../errors.js';
 import { PACKAGE_ROOT } from '../package-root.js';
+import { checkOutFolder } from './folder-option.js';
 
 /** Where records go when nobody says: `bench/results` of a checkout, or `convkit-results` beside the caller. */
 export function defaultResultsFolder(cwd: string): string {
@@ -16,17 +18,12 @@ export function defaultResultsFolder(cwd: string): string {
  * what cannot be written.
  */
 export async function openResultsFolder(out: string | undefined, cwd: string): Promise<string> {
-  const folder = out === undefined ? defaultResultsFolder(cwd) : resolve(cwd, out);
-  const found = await stat(folder).catch(() => undefined);
-  if (found !== undefined && !found.isDirectory()) {
-    throw new CommandError('usage', `--out must be a folder, got a file: ${out ?? folder}`, 'records are added to the folder, one file each');
-  }
-  if (found === undefined && out !== undefined && (await stat(dirname(folder)).catch(() => undefined)) === undefined) {
-    throw new CommandError('usage', `--out must be inside an existing folder, ${dirname(out)} does not exist`);
-  }
+  const { folder, exists } = out === undefined
+    ? { folder: defaultResultsFolder(cwd), exists: existsSync(defaultResultsFolder(cwd)) }
+    : await checkOutFolder(out, cwd, 'records are added to the folder, one file each');
   try {
     // Not recursive for a folder that was named: Node never returns from that below /proc.
-    if (found === undefined) await mkdir(folder, { recursive: out === undefined });
+    if (!exists) await mkdir(folder, { recursive: out === undefined });
     await access(folder, constants.W_OK);
     // Root may write where the disk may not: only a file tells.
     const probe = join(folder, `.probe-${process.pid}-${randomBytes(4).toString('hex')}`);

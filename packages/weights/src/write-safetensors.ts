@@ -61,7 +61,7 @@ export function stateDict(model: LayersModel): StateDictEntry[] {
 
 /**
  * A model's weights as a safetensors file with torch's names and layouts, which Python's safetensors reads and
- * `load_state_dict` of the reference model takes. Bit for bit what `loadSafetensors` loads again.
+ * `load_state_dict` of the reference model takes. Loading it again gives the same bits.
  */
 export function saveSafetensors(model: LayersModel, { metadata = {} }: WriteSafetensorsOptions = {}): Uint8Array {
   return writeSafetensors(stateDict(model), { metadata: { format: 'pt', model: model.name, ...metadata, [SCHEMA_KEY]: String(SCHEMA) } });
