@@ -85,6 +85,12 @@ describe('deeplab', () => {
     net.dispose();
   });
 
+  it('the pyramid reaches as far at output stride 16, with half the rates', () => {
+    const net = deeplab.build({ ...DEEPLABS.deeplabv3_resnet50, outputStride: 16 }, { initialWeights: 'zeros' });
+    expect([1, 2, 3].map((i) => (net.getLayer(`classifier.0.convs.${i}.0`).getConfig()['dilationRate'] as number[])[0])).toEqual([6, 12, 18]);
+    net.dispose();
+  });
+
   it('stages stride until the output stride is reached', () => {
     const strides = (outputStride: number) => dilatedStages([1, 1, 1, 1], 8, outputStride).map(({ stride, dilation, firstDilation }) => [stride, dilation, firstDilation]);
     expect(strides(32)).toEqual([[1, 1, 1], [2, 1, 1], [2, 1, 1], [2, 1, 1]]);

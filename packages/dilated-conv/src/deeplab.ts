@@ -25,7 +25,7 @@ export interface DeepLabSpec {
   readonly width?: number;
   /** Size of the input over that of the last map: stages that would go beyond are dilated. Default 8. */
   readonly outputStride?: number;
-  /** Dilations of ASPP: 12, 24, 36 at output stride 8, half of that at 16. Default [12, 24, 36]. */
+  /** Dilations of ASPP. Default: 96, 192 and 288 over outputStride, which is 12, 24, 36 at 8 and half of that at 16. */
   readonly rates?: readonly number[];
   /** Channels inside the DeepLab head. Default 256. */
   readonly headFilters?: number;
@@ -47,7 +47,7 @@ const deeplabSpec = {
   stem: option.withDefault(option.oneOf(['imagenet', 'deep']), 'imagenet'),
   width: option.withDefault(option.integer(1), 64),
   outputStride: option.withDefault(option.integer(4), 8),
-  rates: option.withDefault(option.list(option.integer(1)), [12, 24, 36]),
+  rates: option.optional(option.list(option.integer(1))),
   headFilters: option.withDefault(option.integer(1), 256),
 } as const;
 
@@ -70,7 +70,8 @@ export function dilatedStages(depths: readonly number[], width: number, outputSt
 }
 
 function build(x: SymbolicTensor, spec: OptionOutput<typeof deeplabSpec>, context: BuildContext): Built {
-  const { head, block, depths, stem, width, outputStride, rates, headFilters } = spec;
+  const { head, block, depths, stem, width, outputStride, headFilters } = spec;
+  const { rates = [96, 192, 288].map((reach) => Math.max(1, Math.round(reach / outputStride))) } = spec;
   const backbone = { naming: 'torchvision', under: 'backbone', stem, stemFilters: stem === 'deep' ? 2 * width : width } as const;
   const stages = dilatedStages(depths, width, outputStride);
   const make: ResidualNetwork['block'] = (y, options, { stage }) =>

@@ -10,7 +10,7 @@ import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { contextModule } from './context-module.js';
 
 export interface DilatedVggSpec {
-  /** Filters of each stage of 3x3 convolutions. Default: VGG-16's, 64 to 512. */
+  /** Filters of the five stages of 3x3 convolutions, the last one's for those that are not named. Default: VGG-16's, 64 to 512. */
   readonly filters?: readonly number[];
   /** Filters of fc6 and fc7. Default 4096. */
   readonly hidden?: number;
