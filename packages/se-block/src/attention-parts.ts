@@ -42,6 +42,16 @@ export const attentionOption = option.custom<Attention>(
   `an object whose kind is one of ${KINDS.join(', ')}`,
 );
 
+/**
+ * An attention as a part of a block: its layers are below `se` in the block, those of CBAM below `cbam`. Also `after` of
+ * `@convkit/inception`'s modules.
+ */
+export function attentionPart({ kind, ...own }: Attention, naming: 'torchvision' | 'pytorchcv'): ResidualPart {
+  const attend = BLOCKS[kind] as (x: SymbolicTensor, options: BlockOptions) => SymbolicTensor;
+  return (x, { name, ...weights }) =>
+    attend(x, { ...(kind === 'squeezeExcite' ? { naming } : {}), ...own, ...weights, name: layersUnder(name)(kind === 'cbam' ? 'cbam' : 'se') });
+}
+
 const optionEntries = {
   attention: attentionOption,
   placement: option.withDefault(option.oneOf(PLACEMENTS), 'standard'),
@@ -49,14 +59,10 @@ const optionEntries = {
 } as const;
 
 /**
- * `parts` of a residual block of `@convkit/resnet`: `bottleneck(x, { filters: 64, parts: attentionParts({ kind: 'cbam' }) })`. The
- * attention's layers are below `se` in the block, those of CBAM below `cbam`.
+ * `parts` of a residual block of `@convkit/resnet`: `bottleneck(x, { filters: 64, parts: attentionParts({ kind: 'cbam' }) })`.
  * @throws OptionError for unknown kinds and options; for the attention's own when the block is built.
  */
 export function attentionParts(attention: Attention, options: AttentionPartsOptions = {}): ResidualParts {
-  const { placement, naming, attention: { kind, ...own } } = readOptions('attentionParts', optionEntries, { ...options, attention });
-  const attend = BLOCKS[kind] as (x: SymbolicTensor, options: BlockOptions) => SymbolicTensor;
-  const part: ResidualPart = (x, { name, ...weights }) =>
-    attend(x, { ...(kind === 'squeezeExcite' ? { naming } : {}), ...own, ...weights, name: layersUnder(name)(kind === 'cbam' ? 'cbam' : 'se') });
-  return { [SLOTS[placement]]: part };
+  const checked = readOptions('attentionParts', optionEntries, { ...options, attention });
+  return { [SLOTS[checked.placement]]: attentionPart(checked.attention, checked.naming) };
 }

@@ -1,5 +1,12 @@
 import type { Paper } from '@convkit/core';
 
+export const SE_PAPER: Paper = {
+  title: 'Squeeze-and-Excitation Networks',
+  authors: 'Jie Hu, Li Shen, Samuel Albanie, Gang Sun, Enhua Wu',
+  year: 2017,
+  url: 'https://arxiv.org/abs/1709.01507',
+};
+
 export const ECA_PAPER: Paper = {
   title: 'ECA-Net: Efficient Channel Attention for Deep Convolutional Neural Networks',
   authors: 'Qilong Wang, Banggu Wu, Pengfei Zhu, Peihua Li, Wangmeng Zuo, Qinghua Hu',

@@ -10,7 +10,7 @@ import { defineFamily, option, OptionError, type BuildContext, type Built, type 
 import { basicBlock, bottleneck, residualNetwork, residualStages } from '@convkit/resnet';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { attentionOption, attentionParts, PLACEMENTS, type Attention, type Placement } from './attention-parts.js';
-import { CBAM_PAPER, ECA_PAPER } from './papers.js';
+import { CBAM_PAPER, ECA_PAPER, SE_PAPER } from './papers.js';
 
 export interface SEResNetSpec {
   readonly block: 'basic' | 'bottleneck';
@@ -138,12 +138,7 @@ function build(x: SymbolicTensor, spec: OptionOutput<typeof seResnetSpec>, conte
 /** The family: `seResnet.build('seresnet50', { classes: 10 })`. Feature taps: layer1 .. layer4, with pytorchcv's names stage1 .. stage4. */
 export const seResnet = defineFamily({
   id: 'se-resnet',
-  paper: {
-    title: 'Squeeze-and-Excitation Networks',
-    authors: 'Jie Hu, Li Shen, Samuel Albanie, Gang Sun, Enhua Wu',
-    year: 2017,
-    url: 'https://arxiv.org/abs/1709.01507',
-  },
+  paper: SE_PAPER,
   papers: { ecaresnet50d: ECA_PAPER, cbam_resnet18: CBAM_PAPER, cbam_resnet50: CBAM_PAPER },
   input: [224, 224, 3],
   classes: 1000,
