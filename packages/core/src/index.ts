@@ -34,7 +34,7 @@ export { hashString, normalStream, randomStream } from './random.js';
 export { reduceChannels, ReduceChannelsLayer, type ReduceChannelsOptions } from './reduce-channels.js';
 export { fieldBehind, PIXEL_FIELD, receptiveField, type AxisField, type AxisWindow, type WindowLayer } from './receptive-field.js';
 export { coreLayers, registerLayers } from './register-layers.js';
-export { resizeBilinear, resizeBilinear2d, ResizeBilinearLayer, type ResizeBilinearOptions } from './resize.js';
+export { interpolationWeights, resizeBilinear, resizeBilinear2d, ResizeBilinearLayer, type Interpolation, type ResizeBilinearOptions } from './resize.js';
 export { squeezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js';
 export { stochasticDepth, StochasticDepthLayer, type StochasticDepthOptions } from './stochastic-depth.js';
 export { stochasticPool, StochasticPoolLayer, stochasticPoolMean, stochasticPoolSample, type StochasticPoolOptions } from './stochastic-pool.js';

@@ -3,7 +3,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { input } from '@tensorflow/tfjs-layers';
 import { describe, expect, it, beforeAll } from 'vitest';
-import { conv2d, OptionError, resizeBilinear, resizeBilinear2d, ResizeBilinearLayer } from './index.js';
+import { conv2d, interpolationWeights, OptionError, resizeBilinear, resizeBilinear2d, ResizeBilinearLayer } from './index.js';
 
 describe.each(['wasm', 'cpu'])('resizeBilinear on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
@@ -40,6 +40,18 @@ describe.each(['wasm', 'cpu'])('resizeBilinear on %s', (backend) => {
       const [direct, transposed] = [tf.sum(tf.mul(resizeBilinear2d(x, size), w)), tf.sum(tf.mul(dx, x))].map((y) => y.dataSync()[0] as number);
       expect(transposed).toBeCloseTo(direct as number, 4);
       expect(dx.shape).toEqual(x.shape);
+    }
+  });
+});
+
+describe.each(['bilinear', 'nearest'] as const)('the weights of an axis, %s', (method) => {
+  it.each([[false, false], [false, true], [true, false]])('aligned corners %s, pixel centres %s: as tfjs resizes', (alignCorners, halfPixelCenters) => {
+    const resize = method === 'bilinear' ? tf.image.resizeBilinear : tf.image.resizeNearestNeighbor;
+    for (const [inputs, outputs] of [[3, 6], [5, 3], [4, 7], [1, 4]] as const) {
+      const x = tf.randomUniform<tf.Rank.R4>([1, inputs, 1, 1], -1, 1, 'float32', 1);
+      const expected = resize(x, [outputs, 1], alignCorners, halfPixelCenters).dataSync();
+      const weights = tf.tensor2d(interpolationWeights(inputs, outputs, { method, alignCorners, halfPixelCenters }), [outputs, inputs]);
+      tf.matMul(weights, tf.reshape(x, [inputs, 1])).dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected[i] as number, 5));
     }
   });
 });

@@ -2,28 +2,43 @@ import * as tf from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
 import { isRecording } from './backend.js';
 import { applyLayer, imageShape, layerEntries, layerLabel, oneTensor, type LayerOptions } from './layer.js';
-import type { Lowering, Value } from './lowering.js';
+import type { Lowering, OpAttributes, Value } from './lowering.js';
 import { OptionError } from './option-error.js';
 import { option, readOptions } from './options.js';
 
-/** Weights of one axis, [outputs, inputs]: output i lies at (i + 1/2) inputs / outputs - 1/2; positions outside repeat the edge. */
-function axisWeights(inputs: number, outputs: number): tf.Tensor2D {
+/** How the positions of a resized axis lie on the axis it was. */
+export type Interpolation = Omit<OpAttributes['resize'], 'size'>;
+
+/**
+ * Weights of one axis of a resize, row-major [outputs, inputs]: output i lies at i s, at (i + 1/2) s - 1/2 between pixel
+ * centres, with s = inputs / outputs, or (inputs - 1) / (outputs - 1) where the corners are aligned. What lies outside
+ * repeats the edge.
+ */
+export function interpolationWeights(inputs: number, outputs: number, { method, alignCorners, halfPixelCenters }: Interpolation): Float32Array {
+  const scale = alignCorners && outputs > 1 ? (inputs - 1) / (outputs - 1) : inputs / outputs;
   const weights = new Float32Array(outputs * inputs);
+  const add = (output: number, input: number, weight: number) => {
+    const at = output * inputs + Math.min(Math.max(input, 0), inputs - 1);
+    weights[at] = (weights[at] ?? 0) + weight;
+  };
   for (let i = 0; i < outputs; i++) {
-    const position = ((i + 0.5) * inputs) / outputs - 0.5;
+    const position = halfPixelCenters ? (i + 0.5) * scale - 0.5 : i * scale;
     const low = Math.floor(position);
-    for (const [tap, weight] of [[Math.max(low, 0), 1 - position + low], [Math.min(low + 1, inputs - 1), position - low]] as const) {
-      weights[i * inputs + tap] = (weights[i * inputs + tap] ?? 0) + weight;
-    }
+    if (method === 'bilinear') {
+      add(i, low, 1 - position + low);
+      add(i, low + 1, position - low);
+    } else add(i, alignCorners ? Math.round(position) : Math.floor(halfPixelCenters ? position + 0.5 : position), 1);
   }
-  return tf.tensor2d(weights, [outputs, inputs]);
+  return weights;
 }
+
+const CENTRES: Interpolation = { method: 'bilinear', alignCorners: false, halfPixelCenters: true };
 
 /** The transposed of a resize: dx = R^T dy C, with the weights of rows R and of columns C, as two matrix products. */
 function resizeGradient(dy: tf.Tensor4D, [height, width]: readonly [number, number]): tf.Tensor4D {
   const [n, rows, columns, channels] = dy.shape;
   const fold = (x: tf.Tensor, inputs: number, outputs: number) =>
-    tf.matMul(tf.transpose(axisWeights(inputs, outputs)), tf.reshape(x, [outputs, -1]) as tf.Tensor2D);
+    tf.matMul(tf.transpose(tf.tensor2d(interpolationWeights(inputs, outputs, CENTRES), [outputs, inputs])), tf.reshape(x, [outputs, -1]) as tf.Tensor2D);
   const high = tf.reshape(fold(tf.transpose(dy, [1, 0, 2, 3]), height, rows), [height, n, columns, channels]);
   const wide = tf.reshape(fold(tf.transpose(high, [2, 0, 1, 3]), width, columns), [width, height, n, channels]);
   return tf.transpose(wide, [2, 1, 0, 3]) as tf.Tensor4D;
@@ -108,7 +123,7 @@ export class ResizeBilinearLayer extends layers.Layer {
 
   lower(g: Lowering, [x]: readonly [Value]): Value {
     const [height, width] = this.outputSize(x.shape) as [number, number];
-    const resized = (y: Value, size: readonly [number, number]) => g.op('resize', [y], { size, method: 'bilinear', alignCorners: false, halfPixelCenters: true });
+    const resized = (y: Value, size: readonly [number, number]) => g.op('resize', [y], { size, ...CENTRES });
     if (!('scale' in this.to) || this.outside === 'edge') return resized(x, [height, width]);
     const [rows, columns] = this.to.scale;
     const wide = resized(g.op('pad', [x], { padding: BORDER, value: 0 }), [height + 2 * rows, width + 2 * columns]);

@@ -1,5 +1,6 @@
+import { interpolationWeights, type Interpolation } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { NCHW } from '../onnx/layout.js';
+import { NCHW, PLAIN } from '../onnx/layout.js';
 import { text } from '../onnx/program.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
@@ -8,6 +9,12 @@ import { defineOp, elements, inputShape, known } from '../op.js';
 function scaleTo(from: number, to: number): number {
   const scale = Math.fround(to / from);
   return from * scale < to ? scale * (1 + 2 ** -23) : scale;
+}
+
+/** [inputs, outputs] of the weights of one axis. */
+function transposedWeights(inputs: number, outputs: number, how: Interpolation): Float32Array {
+  const weights = interpolationWeights(inputs, outputs, how);
+  return weights.map((_, at) => weights[(at % outputs) * inputs + Math.floor(at / outputs)] ?? 0);
 }
 
 export const resize = defineOp<'resize'>({
@@ -32,5 +39,14 @@ export const resize = defineOp<'resize'>({
       nearest_mode: text(alignCorners || halfPixelCenters ? 'round_prefer_ceil' : 'floor'),
     });
     return { name, shape, layout: NCHW };
+  },
+  // A resize is a matrix along each axis: R x C^T. Its gradient is R^T dy C.
+  gradient: (w, { inputs: [x], upstream, attributes: { size: [rows, columns], ...how } }) => {
+    const { shape } = x as OnnxValue;
+    const [, h, across] = shape as number[] as [number, number, number];
+    const matrix = (label: string, values: Float32Array, size: [number, number]) => w.as(w.constant(`${label} ${size.join('x')} ${JSON.stringify(how)}`, values, size), PLAIN);
+    const right = matrix('columns', interpolationWeights(across, columns, how), [columns, across]);
+    const left = matrix('rows', transposedWeights(h, rows, how), [h, rows]);
+    return [{ name: w.op('MatMul', [left, w.op('MatMul', [w.as(upstream, NCHW), right])]), shape, layout: NCHW }];
   },
 });
