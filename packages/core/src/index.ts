@@ -23,7 +23,7 @@ export { localResponseNorm, LocalResponseNormLayer, localResponseNormalize, type
 export { isLowerable, type Lowerable, type Lowering, type OpAttributes, type OpKind, type Value, type ValueShape, type WindowAttributes } from './lowering.js';
 export { add, concatenate, dropout, flatten, maximum, multiply, type DropoutOptions } from './merge.js';
 export { closest, describeValue, OptionError, unknownName } from './option-error.js';
-export { option, readOptions, type OptionEntries, type OptionOutput } from './options.js';
+export { option, readOptions, type OptionEntries, type OptionOutput, type OptionSchema } from './options.js';
 export { effectiveKernel, paddingOption, resolvePadding, windowOutput, type Padding, type PaddingOption } from './padding.js';
 export { adaptiveAvgPool2d, averageScale, avgPool2d, maxPool2d, spatialMean, type AveragePoolAttributes, type PoolAttributes } from './pool.js';
 export {

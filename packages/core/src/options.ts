@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { closest, OptionError, unknownOption } from './option-error.js';
 
 /** One option: a valibot schema that carries, as its description, the phrase an error shows after "must be". */
-export type OptionSchema = v.GenericSchema;
+export type OptionSchema<Output = unknown> = v.GenericSchema<unknown, Output>;
 export type OptionEntries = Record<string, OptionSchema>;
 export type OptionOutput<Entries extends OptionEntries> = v.InferOutput<v.ObjectSchema<Entries, undefined>>;
 

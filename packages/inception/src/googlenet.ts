@@ -14,7 +14,7 @@
  */
 import {
   conv2d, defineFamily, dense, depthwiseConv2d, dropout, globalAveragePool, localResponseNorm, maxPool, option, unknownName, type BuildContext, type Built,
-  type OptionOutput, type VariantRow,
+  type OptionSchema, type VariantRow,
 } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { auxiliaryEntries, auxiliaryHead, type AuxiliarySpec } from './auxiliary-head.js';
@@ -98,8 +98,15 @@ export const GOOGLENETS = {
   },
 } as const satisfies Record<string, GoogLeNetSpec & VariantRow>;
 
+type Defaulted = 'stem' | 'stemFilters' | 'responseNorm' | 'large' | 'pools' | 'batchNorm' | 'epsilon' | 'scale' | 'dropout';
+/** A spec with its defaults. */
+export type CheckedGoogLeNet = Omit<GoogLeNetSpec, Defaulted | 'stages' | 'auxiliary'> & Required<Pick<GoogLeNetSpec, Defaulted>> & {
+  readonly stages: readonly (readonly Required<InceptionColumns>[])[];
+  readonly auxiliary?: Required<AuxiliarySpec>;
+};
+
 /** How a spec is checked. */
-export const googlenetSpec = {
+export const googlenetSpec: { readonly [Field in keyof CheckedGoogLeNet]-?: OptionSchema<CheckedGoogLeNet[Field]> } = {
   ...styleEntries,
   naming: option.oneOf(NAMINGS),
   stages: option.list(option.list(option.object(columnEntries))),
@@ -110,8 +117,7 @@ export const googlenetSpec = {
   pools: option.withDefault(option.list(option.integer(2), 0), [3, 3]),
   dropout: option.withDefault(option.number({ min: 0, below: 1 }), 0),
   auxiliary: option.optional(option.object(auxiliaryEntries)),
-} as const;
-export type CheckedGoogLeNet = OptionOutput<typeof googlenetSpec>;
+};
 
 function stemOf(x: SymbolicTensor, { naming, stem, stemFilters, responseNorm }: CheckedGoogLeNet, style: ConvolutionStyle): SymbolicTensor {
   const { convolutions: [first, second, third], depthwise, pools, norms } = NAMES[naming];
