@@ -1,6 +1,6 @@
 /** Single operators with recorded values and gradients of other frameworks: the format parity-ops/1. */
 import {
-  adaptiveAvgPool2d, AvgPoolLayer, batchNormalize, batchNormalizeTraining, convolve2d, deformableConvolve2d, depthwiseConvolve2d, localResponseNormalize, MaxPoolLayer,
+  adaptiveAvgPool2d, AvgPoolLayer, batchNormalize, batchNormalizeTraining, bilinearSample, convolve2d, deformableConvolve2d, depthwiseConvolve2d, localResponseNormalize, MaxPoolLayer,
   resizeBilinear2d, shuffleChannels,
 } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -91,6 +91,18 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
     ({ x }, { size }: { size: Pair; align_corners: boolean }) => nchw(resizeBilinear2d(nhwc(x), size)),
     ({ align_corners }) => (align_corners ? 'align_corners' : undefined),
   ),
+  grid_sample: operator(({ x, grid }, { align_corners }: { align_corners: boolean }) => {
+    const image = nhwc(x);
+    const [n, rows, columns] = grid?.shape as Quad;
+    // (x, y) from -1 to 1, between the centres of the outermost pixels or their outer edges.
+    const pixels = (axis: 0 | 1, length: number) => {
+      const position = tf.reshape(tf.slice(grid as tf.Tensor, [0, 0, 0, axis], [-1, -1, -1, 1]), [-1, 1]) as tf.Tensor2D;
+      return tf.add(tf.mul(position, (align_corners ? length - 1 : length) / 2), (length - 1) / 2) as tf.Tensor2D;
+    };
+    const images = tf.tensor1d(Array.from({ length: n * rows * columns }, (_, i) => Math.floor(i / (rows * columns))), 'int32');
+    const y = bilinearSample(image, { rows: pixels(1, image.shape[1]), columns: pixels(0, image.shape[2]), images });
+    return nchw(tf.reshape(y, [n, rows, columns, image.shape[3]]));
+  }),
   local_response_norm: operator(({ x }, attrs: { size: number; alpha: number; beta: number; k: number }) => nchw(localResponseNormalize(nhwc(x), attrs))),
   channel_shuffle: operator(({ x }, { groups }: { groups: number }) => nchw(shuffleChannels(nhwc(x), groups))),
   batch_norm: operator(({ x, gamma, beta, running_mean, running_var }, { training, eps }: { training: boolean; eps: number }) => {
@@ -101,7 +113,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   }),
 };
 
-/** What convkit lacks for a case, `grid_sample` or `interpolate_bilinear:align_corners`, or undefined. */
+/** What convkit lacks for a case, `roi_align` or `interpolate_bilinear:align_corners`, or undefined. */
 export function lackedBy({ op, attrs }: OperatorCase): string | undefined {
   const known = Object.hasOwn(OPERATORS, op) ? OPERATORS[op] : undefined;
   if (known === undefined) return op;
