@@ -23,6 +23,15 @@ describe.each(['wasm', 'cpu'])('on %s', (backend) => {
     });
   });
 
+  test('the mean has a finite gradient, 0 where the window is', () => {
+    tf.tidy(() => {
+      const mean = (x: tf.Tensor) => stochasticPoolMean(x as tf.Tensor4D, whole);
+      // d/dx_i of sum(x^2) / sum(x) is (2 x_i - mean) / sum(x) where x_i > 0.
+      expect(values(tf.grad(mean)(window(1, 3, 0, 0)))).toEqual([(2 - 2.5) / 4, (6 - 2.5) / 4, 0, 0]);
+      expect(values(tf.grad(mean)(window(0, 0, -1, 0)))).toEqual([0, 0, 0, 0]);
+    });
+  });
+
   test.each([[0.1, 1.6], [0.4, 1.6], [0.41, 2.4], [1, 2.4]])('u = %d draws %d of (1.6, 0, 0, 2.4)', (u, drawn) => {
     tf.tidy(() => {
       const uniform = tf.tensor4d([u], [1, 1, 1, 1]);

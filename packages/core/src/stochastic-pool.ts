@@ -10,8 +10,8 @@ import { avgPool2d, subsample, type PoolAttributes } from './pool.js';
 import { poolAttributes, poolConfig, poolEntries, poolShape, type PoolConfig, type PoolOptions } from './pool-layers.js';
 import { hashString, randomStream } from './random.js';
 
-/** Smaller than any sum of activations that counts, large enough for half precision not to matter in float32. */
-const TINY = 1e-20;
+/** Smaller than any mean of activations that counts. The gradient divides by its square, which WebGPU must not flush to 0. */
+const TINY = 1e-7;
 
 /** The mean, weighted by the activations themselves: sum(x^2) / sum(x) over every window, 0 where the sum is 0; x counts as max(x, 0). */
 export function stochasticPoolMean(x: tf.Tensor4D, attributes: PoolAttributes): tf.Tensor4D {
