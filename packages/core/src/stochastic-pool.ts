@@ -9,6 +9,7 @@ import type { Padding } from './padding.js';
 import { avgPool2d, subsample, type PoolAttributes } from './pool.js';
 import { poolAttributes, poolConfig, poolEntries, poolShape, type PoolConfig, type PoolOptions } from './pool-layers.js';
 import { hashString, randomStream } from './random.js';
+import { sumOf } from './sum-of.js';
 
 /** Smaller than any mean of activations that counts. The gradient divides by its square, which WebGPU must not flush to 0. */
 const TINY = 1e-7;
@@ -56,8 +57,8 @@ export function stochasticPoolSample(x: tf.Tensor4D, attributes: PoolAttributes,
     const drawn = reached.map((now, i) => tf.sub(now, i === 0 ? before : reached[i - 1] as tf.Tensor));
     (save as (tensors: tf.Tensor[]) => void)(drawn);
     return {
-      value: tf.addN(values.map((value, i) => tf.mul(value, drawn[i] as tf.Tensor))) as tf.Tensor4D,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => tf.addN(saved.map((mask, i) => scatter(tf.mul(dy, mask) as tf.Tensor4D, shifts[i] as Padding, attributes.strides, x.shape)))),
+      value: sumOf(values.map((value, i) => tf.mul(value, drawn[i] as tf.Tensor))) as tf.Tensor4D,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => sumOf(saved.map((mask, i) => scatter(tf.mul(dy, mask) as tf.Tensor4D, shifts[i] as Padding, attributes.strides, x.shape)))),
     };
   });
   return sample(x) as tf.Tensor4D;

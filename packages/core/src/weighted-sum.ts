@@ -6,6 +6,7 @@ import { layerEntries, layerLabel, type LayerOptions } from './layer.js';
 import type { Lowering, Value } from './lowering.js';
 import { OptionError } from './option-error.js';
 import { readOptions } from './options.js';
+import { sumOf } from './sum-of.js';
 
 export interface WeightedSumOptions extends LayerOptions, GateOptions {}
 
@@ -18,7 +19,7 @@ export function sumWeighted(inputs: readonly tf.Tensor[], weights: tf.Tensor2D, 
     const factors = gateFactors(weights, form);
     const [, width] = factors.shape;
     const shape = broadcastShape(inputs[0]?.shape.length ?? 2, width);
-    return tf.addN(inputs.map((x, i) => tf.mul(x, tf.reshape(tf.slice(factors, [i, 0], [1, width]), shape))));
+    return sumOf(inputs.map((x, i) => tf.mul(x, tf.reshape(tf.slice(factors, [i, 0], [1, width]), shape))));
   });
 }
 

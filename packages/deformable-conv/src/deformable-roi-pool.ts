@@ -2,7 +2,7 @@
  * Deformable RoI pooling: Dai et al., "Deformable Convolutional Networks" (arXiv 1703.06211), section 2.2, with the mask of
  * Zhu et al. (arXiv 1811.11168), section 3.2. Numbers and rounding are those of the authors' deformable_psroi_pooling.cu.
  */
-import { bilinearSample, multiplyMatrices, option, OptionError, readOptions } from '@convkit/core';
+import { bilinearSample, multiplyMatrices, option, OptionError, readOptions, sumOf } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 export interface DeformableRoiPoolOptions {
@@ -113,7 +113,7 @@ export function deformableRoiPool2d(x: tf.Tensor4D, regions: tf.Tensor2D, option
         used.push(counted);
       }
     }
-    const mean = tf.reshape(tf.div(tf.addN(sums), tf.maximum(tf.addN(used), 1)), [count, k, k, outputs]) as tf.Tensor4D;
+    const mean = tf.reshape(tf.div(sumOf(sums), tf.maximum(sumOf(used), 1)), [count, k, k, outputs]) as tf.Tensor4D;
     return mask ? tf.mul(mean, tf.expandDims(mask, 3)) : mean;
   });
 }

@@ -101,6 +101,8 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('maximum', 'an image and another', (x) => maximum([x, activation(x, { kind: 'tanh' })])),
   row('weightedSum', 'a weight for each', (x) => weightedSum([x, activation(x, { kind: 'silu' })])),
   row('weightedSum', 'softmax, three, by channel', (x) => weightedSum([x, activation(x, { kind: 'silu' }), activation(x, { kind: 'tanh' })], { per: 'channel', form: 'softmax' })),
+  // More than a webgpu device may bind at once.
+  row('weightedSum', 'of nine', (x) => weightedSum(Array.from({ length: 9 }, (_, i) => activation(x, { kind: i % 2 === 0 ? 'silu' : 'tanh' })))),
   row('weightedSum', 'sigmoid, of flat inputs', (x) => weightedSum([flatten(x), flatten(x)], { form: 'sigmoid' })),
   row('channelGate', 'three parts, softmax', (x) => channelGate(x, { parts: [4, 1, 3], form: 'softmax' })),
   row('channelGate', 'by channel, sigmoid', (x) => channelGate(x, { per: 'channel', form: 'sigmoid' })),
@@ -196,7 +198,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
 
 /** Exports of the packages of blocks that are neither blocks nor layers. A new export goes here or, if it is one, gets a row. */
 export const NO_BLOCKS: ReadonlySet<string> = new Set([
-  'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
+  'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'sumOf', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'interpolationWeights', 'averageScale', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
   'applyLayer', 'imageShape', 'oneTensor', 'convolutionConfig', 'convolutionShape', 'windowAttributes', 'initializer', 'constantInitializer',
