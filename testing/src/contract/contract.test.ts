@@ -1,72 +1,30 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { compile, CompiledModel, trace } from '@convkit/graph';
 import * as tf from '@tensorflow/tfjs-core';
-import { layers, type LayersModel } from '@tensorflow/tfjs-layers';
+import { layers } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { blockPackages } from './block-packages.js';
-import { checkGradients, contractInput, contractModel, difference, reload } from './contract.js';
-import { DESCRIPTORS, NO_BLOCKS } from './descriptors.js';
-
-/**
- * How far a backend may be off. Values: float32 sums in another order. Gradients: central differences of a float32
- * function with kinks (relu, max) along a random direction.
- */
-const TOLERANCES = {
-  wasm: { value: 1e-5, gradient: 2e-2 },
-  cpu: { value: 1e-5, gradient: 2e-2 },
-} as const;
+import { checkContract, checkSaving } from './checks.js';
+import { contractModel } from './contract.js';
+import { DESCRIPTORS, NO_BLOCKS, rowName } from './descriptors.js';
+import { EXCEPTIONS, TOLERANCES, unexpected } from './tolerances.js';
 
 const packages = await blockPackages();
 for (const { registerLayers } of packages.values()) registerLayers?.();
 
-const rows = DESCRIPTORS.map((descriptor) => [`${descriptor.exported}: ${descriptor.title}`, descriptor] as const);
-
-describe.each(Object.entries(TOLERANCES))('the contract of every block and layer on %s', (backend, tolerance) => {
+describe.each(['wasm', 'cpu'] as const)('the contract of every block and layer on %s', (backend) => {
   beforeAll(() => tf.setBackend(backend));
 
-  test.each(rows)('%s', async (_, descriptor) => {
-    const network = contractModel(descriptor);
-    const x = contractInput(descriptor);
-    // The first training pass may make variables of its own.
-    tf.tidy(() => void network.apply(x, { training: true }));
-    const before = tf.memory().numTensors;
-
-    tf.tidy(() => {
-      const y = network.predict(x) as tf.Tensor;
-      expect(y.shape, 'symbolic and eager shapes agree').toEqual([x.shape[0], ...network.outputs[0]!.shape.slice(1)]);
-      const trained = network.apply(x, { training: true }) as tf.Tensor;
-      if (descriptor.trainingDiffers) expect(difference(trained, y), 'training differs').toBeGreaterThan(tolerance.value);
-      else expect(difference(trained, y), 'training gives the same').toBeLessThan(tolerance.value);
-
-      const now = network.predict(x) as tf.Tensor;
-      const direct = new CompiledModel(trace(network));
-      const optimised = compile(network);
-      expect(difference(direct.predict(x) as tf.Tensor, now), 'lowering agrees with call').toBeLessThan(tolerance.value);
-      expect(difference(optimised.predict(x) as tf.Tensor, now), 'the compiled form agrees').toBeLessThan(tolerance.value);
-      direct.dispose();
-      optimised.dispose();
-    });
-    expect(tf.memory().numTensors, 'no tensor is left').toBe(before);
-
-    if (!descriptor.random) {
-      const { broken, input, weights } = checkGradients(network, x, descriptor.gradientStep);
-      expect(broken, 'weights without a finite gradient').toEqual([]);
-      expect(input, 'gradient of the input').toBeLessThan(tolerance.gradient);
-      expect(weights, 'gradient of the weights').toBeLessThan(tolerance.gradient);
-      expect(tf.memory().numTensors, 'no tensor is left by the gradient').toBe(before);
-    }
-
-    const again = await reload(network);
-    const configs = (model: LayersModel) => model.layers.filter((layer) => layer.getClassName().startsWith('Convkit')).map((layer) => layer.getConfig());
-    expect(configs(again)).toEqual(configs(network));
-    tf.tidy(() => {
-      expect(difference(again.predict(x) as tf.Tensor, network.predict(x) as tf.Tensor), 'a saved model is the same').toBeLessThan(1e-7);
-    });
-    again.dispose();
-    network.dispose();
-    x.dispose();
+  test.each(DESCRIPTORS.map((descriptor) => [rowName(descriptor), descriptor] as const))('%s', async (name, descriptor) => {
+    const { failures } = await checkContract(descriptor, TOLERANCES[backend]);
+    expect(unexpected(backend, name, [...failures, ...(await checkSaving(descriptor))])).toEqual([]);
   });
+});
+
+test('every row has a name of its own, and every exception speaks of a row', () => {
+  const names = DESCRIPTORS.map(rowName);
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  expect(EXCEPTIONS.filter(({ row }) => !names.includes(row))).toEqual([]);
 });
 
 const exported = [...packages].flatMap(([folder, exports]) => Object.entries(exports).flatMap(([name, value]) => (typeof value === 'function' && !NO_BLOCKS.has(name) ? [{ folder, name, value }] : [])));
