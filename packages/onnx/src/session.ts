@@ -56,12 +56,13 @@ export interface OnnxSession {
   dispose(): Promise<void>;
 }
 
-async function runtimeOf(given: OnnxRuntime | undefined): Promise<OnnxRuntime> {
+/** The given build of onnxruntime, or onnxruntime-node. @throws OnnxError ERR_ONNX_RUNTIME where it cannot be loaded. */
+export async function loadRuntime(where: string, given?: OnnxRuntime): Promise<OnnxRuntime> {
   if (given !== undefined) return given;
   try {
     return (await import('onnxruntime-node')) as unknown as OnnxRuntime;
   } catch (cause) {
-    throw new OnnxError('ERR_ONNX_RUNTIME', "createSession: onnxruntime-node cannot be loaded. Install it (npm install onnxruntime-node), or pass another build as the option `runtime`, such as the module 'onnxruntime-web' in a browser.", { cause });
+    throw new OnnxError('ERR_ONNX_RUNTIME', `${where}: onnxruntime-node cannot be loaded. Install it (npm install onnxruntime-node), or pass another build as the option \`runtime\`, such as the module 'onnxruntime-web' in a browser.`, { cause });
   }
 }
 
@@ -72,7 +73,7 @@ async function runtimeOf(given: OnnxRuntime | undefined): Promise<OnnxRuntime> {
  */
 export async function createSession(model: LayersModel | Graph | Uint8Array, options: SessionOptions = {}): Promise<OnnxSession> {
   const { runtime: given, provider, threads, spinning, inputLayout, inputShape } = readOptions('createSession', entries, options);
-  const runtime = await runtimeOf(given);
+  const runtime = await loadRuntime('createSession', given);
   const bytes = model instanceof Uint8Array ? model : await toOnnx(model, { inputLayout, ...(inputShape === undefined ? {} : { inputShape }) });
   const configuration: InferenceSession.SessionOptions = {
     ...(provider === undefined ? {} : { executionProviders: [provider] }),

@@ -22,13 +22,16 @@ export function writeFrozenBatchNorm(w: OnnxWriter, inputs: readonly OnnxValue[]
   return { name: w.op('BatchNormalization', [w.as(x, layout), ...vectors.map((value) => w.as(value, PLAIN))], { epsilon: float(epsilon) }), shape, layout };
 }
 
-/** y with the batch's own statistics, and these: mean and (biased) variance [C]. */
-export function writeBatchNorm(w: OnnxWriter, x: OnnxValue, gamma: OnnxValue, beta: OnnxValue, epsilon: number): { y: string; mean: string; variance: string } {
-  const channels = channelsOf(x.shape);
-  // With momentum 0 the "running" outputs are the batch's statistics.
+/**
+ * y with the batch's own statistics, and these: mean and (biased) variance [C].
+ * @param inputs x, gamma, beta and the moving statistics. With momentum 0 these have no part in the result; onnxruntime
+ *   writes the new statistics over them, so they must be tensors that nothing else reads.
+ */
+export function writeBatchNorm(w: OnnxWriter, inputs: readonly OnnxValue[], epsilon: number): { y: string; mean: string; variance: string } {
+  const [x, ...vectors] = inputs as [OnnxValue, ...OnnxValue[]];
   const attributes: OnnxAttributes = { epsilon: float(epsilon), momentum: float(0), training_mode: int(1) };
-  const inputs = [w.as(x, channelsSecond(x.shape)), w.as(gamma, PLAIN), w.as(beta, PLAIN), fill(w, 0, channels), fill(w, 1, channels)];
-  const [y, mean, variance] = w.many('BatchNormalization', inputs, 3, attributes) as [string, string, string];
+  const names = [w.as(x, channelsSecond(x.shape)), ...vectors.map((value) => w.as(value, PLAIN))];
+  const [y, mean, variance] = w.many('BatchNormalization', names, 3, attributes) as [string, string, string];
   return { y, mean, variance };
 }
 
@@ -50,13 +53,13 @@ function sumOfProducts(w: OnnxWriter, a: string, b: string, shape: ValueShape): 
  * dx = a dy + b x + k with a = gamma r, b = -a r d gamma / M, k = -a d beta / M - b mean; with given statistics dx = a dy.
  */
 export function writeBatchNormGradient(w: OnnxWriter, inputs: readonly OnnxValue[], upstream: OnnxValue, { epsilon, training }: OpAttributes['batchNorm'], needs: readonly boolean[]): readonly (OnnxValue | undefined)[] {
-  const [x, gamma, beta, givenMean, givenVariance] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue, OnnxValue];
+  const [x, gamma, , givenMean, givenVariance] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue, OnnxValue];
   const { shape } = x;
   const channels = channelsOf(shape);
   const layout = channelsSecond(shape);
   const [input, dy, scale] = [w.as(x, layout), w.as(upstream, layout), w.as(gamma, PLAIN)];
   const mul = (a: string, b: string) => w.op('Mul', [a, b]);
-  const batch = training === undefined ? { mean: w.as(givenMean, PLAIN), variance: w.as(givenVariance, PLAIN) } : writeBatchNorm(w, x, gamma, beta, epsilon);
+  const batch = training === undefined ? { mean: w.as(givenMean, PLAIN), variance: w.as(givenVariance, PLAIN) } : writeBatchNorm(w, inputs, epsilon);
   const inverse = w.op('Reciprocal', [w.op('Sqrt', [w.op('Add', [batch.variance, w.number(epsilon)])])]);
   const a = mul(scale, inverse);
   const vector = (name: string): OnnxValue => ({ name, shape: [channels], layout: PLAIN });

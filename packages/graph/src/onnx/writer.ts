@@ -30,7 +30,7 @@ export class OnnxWriter {
   private readonly written = new Map<string, readonly string[]>();
   private readonly names = new Map<string, number>();
   private readonly known = new Map<string, Known>();
-  private readonly open = new Map<string, { shape: readonly number[]; place: (layout: Layout) => string; placed?: OnnxValue }>();
+  private readonly open = new Map<string, { shape: readonly number[]; place: (layout: Layout) => { name: string; layout: Layout }; placed?: OnnxValue }>();
   private scope = '';
 
   constructor(readonly opset: number) {}
@@ -99,8 +99,8 @@ export class OnnxWriter {
     return this.known.get(value.name)?.values;
   }
 
-  /** A tensor that takes the layout of its first reader: `place` says under which name it then stands. */
-  undecided(name: string, shape: readonly number[], place: (layout: Layout) => string): OnnxValue {
+  /** A tensor that may take the layout of its first reader: `place` says where it then stands, and how. */
+  undecided(name: string, shape: readonly number[], place: (layout: Layout) => { name: string; layout: Layout }): OnnxValue {
     this.open.set(name, { shape, place });
     return { name, shape, layout: PLAIN };
   }
@@ -111,7 +111,7 @@ export class OnnxWriter {
     if (known !== undefined) return this.place(value.name, known, layout);
     const open = this.open.get(value.name);
     if (open !== undefined) {
-      open.placed ??= { name: open.place(layout), shape: open.shape, layout };
+      open.placed ??= { shape: open.shape, ...open.place(layout) };
       return this.as(open.placed, layout);
     }
     return this.converted(value, layout);

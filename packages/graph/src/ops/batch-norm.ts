@@ -15,8 +15,8 @@ export const batchNorm = defineOp<'batchNorm'>({
   onnx: (w, inputs, { epsilon }, shape) => writeFrozenBatchNorm(w, inputs, epsilon, shape),
   onnxTraining: (w, inputs, { epsilon, training }, shape, step) => {
     if (training === undefined) return writeFrozenBatchNorm(w, inputs, epsilon, shape);
-    const [x, gamma, beta, mean, variance] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue, OnnxValue];
-    const batch = writeBatchNorm(w, x, gamma, beta, epsilon);
+    const [, , , mean, variance] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue, OnnxValue];
+    const batch = writeBatchNorm(w, inputs, epsilon);
     const count = elements([1, ...shape]) / known(shape, -1);
     step.average(mean, batch.mean, training.momentum, 1);
     step.average(variance, batch.variance, training.momentum, training.variance === 'unbiased' && count > 1 ? count / (count - 1) : 1);

@@ -1,0 +1,157 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { tensorAlgebra } from './algebra.js';
+import { checkBatch, targetsFor } from './batch.js';
+import { tensorLoss } from './loss.js';
+import { clipped } from './optimizer.js';
+import { trainedParameters, vectorOf, type Parameter } from './parameters.js';
+import { checkState, valuesIn, weightsOf, writeWeights, type NamedValues } from './state.js';
+import { TrainError } from './train-error.js';
+import type { StepResult, Trainer, TrainerState, TrainingBatch, TrainingPlan } from './trainer.js';
+
+/** Training with tfjs on its current backend, by the same formulas as the compiled engine. */
+export async function tfjsTrainer(model: LayersModel, plan: TrainingPlan): Promise<Trainer> {
+  return new TfjsTrainer(model, plan, trainedParameters(model, plan));
+}
+
+class TfjsTrainer implements Trainer {
+  readonly engine = 'tfjs';
+  private readonly slots: tf.Tensor[];
+  private readonly rates: tf.Tensor;
+  private readonly decays: tf.Tensor;
+  private average: tf.Tensor | undefined;
+  private done = 0;
+  private disposed = false;
+
+  constructor(private readonly model: LayersModel, private readonly plan: TrainingPlan, private readonly parameters: readonly Parameter[]) {
+    const last = parameters.at(-1) as Parameter;
+    this.slots = plan.optimizer.slots.map(() => tf.zeros([last.offset + last.size]));
+    this.rates = tf.tensor1d(vectorOf(parameters, ({ rate }) => rate));
+    this.decays = tf.tensor1d(vectorOf(parameters, ({ decays }) => (decays ? 1 : 0)));
+    this.average = plan.average === undefined ? undefined : tf.tidy(() => this.vector());
+  }
+
+  async step(batch: TrainingBatch, learningRate: number): Promise<StepResult> {
+    this.checkAlive();
+    const shape = checkBatch(this.model, batch);
+    const wanted = targetsFor(this.model, batch, this.plan.losses);
+    const before = new Map(this.model.weights.filter(({ trainable }) => !trainable).map((variable) => [variable, variable.read().clone()]));
+    const [loss, correct, gradients] = tf.tidy(() => this.forwardAndBack(batch.images, shape, wanted));
+    const [[value], [right]] = [await loss.data(), await correct.data()];
+    tf.dispose([loss, correct]);
+    if (!Number.isFinite(value)) {
+      // Moving statistics are written on the way forward.
+      for (const [variable, old] of before) variable.write(old);
+      tf.dispose([gradients, ...before.values()]);
+      throw new TrainError('ERR_TRAIN_LOSS', `the loss of step ${this.done + 1} is ${value}, at the learning rate ${learningRate}; the weights are those before this step`);
+    }
+    tf.dispose([...before.values()]);
+    this.update(gradients, learningRate);
+    gradients.dispose();
+    this.done++;
+    return { loss: value as number, correct: right as number };
+  }
+
+  private forwardAndBack(images: Float32Array, shape: number[], wanted: readonly { values: Float32Array; shape: number[] }[]): [tf.Tensor, tf.Tensor, tf.Tensor] {
+    const x = tf.tensor(images, shape);
+    const targets = wanted.map(({ values, shape: of }) => tf.tensor(values, of));
+    const variables = this.parameters.map(({ variable }) => variable.read() as tf.Variable);
+    let correct: tf.Tensor | undefined;
+    const { value, grads } = tf.variableGrads(() => {
+      const outputs = [this.model.apply(x, { training: true })].flat() as tf.Tensor[];
+      const [first, target] = [outputs[0] as tf.Tensor, targets[0] as tf.Tensor];
+      correct = tf.keep(tf.sum(tf.cast(tf.equal(tf.argMax(first, -1), tf.argMax(target, -1)), 'float32')));
+      const losses = outputs.map((output, i) => tensorLoss(output, targets[i] as tf.Tensor, this.plan.losses[i] as TrainingPlan['losses'][number]));
+      return losses.reduce((sum, loss) => tf.add(sum, loss));
+    }, variables);
+    const flat = variables.map((variable) => tf.reshape(grads[variable.name] ?? tf.zerosLike(variable), [-1]));
+    return [value, correct as tf.Tensor, flat.length === 1 ? tf.clone(flat[0] as tf.Tensor) : tf.concat(flat)];
+  }
+
+  private update(gradients: tf.Tensor, learningRate: number): void {
+    const { optimizer, clip, average } = this.plan;
+    const [parameters, slots, mean] = tf.tidy(() => {
+      const result = optimizer.update<tf.Tensor>(tensorAlgebra, {
+        parameters: this.vector(),
+        gradients: clipped(tensorAlgebra, gradients, clip),
+        slots: this.slots,
+        rate: tf.mul(this.rates, learningRate),
+        decayed: this.decays,
+        scalars: optimizer.scalars(this.done + 1).map((scalar) => tf.scalar(scalar)),
+      });
+      const next = this.average && average !== undefined ? tf.add(tf.mul(this.average, average), tf.mul(result.parameters, 1 - average)) : undefined;
+      this.writeVector(result.parameters);
+      return [result.parameters, [...result.slots], next] as const;
+    });
+    parameters.dispose();
+    slots.forEach((slot, i) => { this.slots[i]?.dispose(); this.slots[i] = slot; });
+    if (mean !== undefined) { this.average?.dispose(); this.average = mean; }
+  }
+
+  async predict(images: Float32Array, size: number): Promise<Float32Array> {
+    this.checkAlive();
+    const shape = checkBatch(this.model, { images, size });
+    const trained = this.average === undefined ? undefined : tf.tidy(() => this.vector());
+    if (this.average !== undefined) this.writeVector(this.average);
+    const output = tf.tidy(() => [this.model.apply(tf.tensor(images, shape), { training: false })].flat()[0] as tf.Tensor);
+    if (trained !== undefined) this.writeVector(trained);
+    const values = (await output.data()) as Float32Array;
+    tf.dispose([output, ...(trained === undefined ? [] : [trained])]);
+    return values;
+  }
+
+  async sync(): Promise<void> {
+    this.checkAlive();
+    if (this.average !== undefined) this.writeVector(this.average);
+  }
+
+  async state(): Promise<TrainerState> {
+    this.checkAlive();
+    const split = async (vector: tf.Tensor): Promise<NamedValues> => {
+      const data = (await vector.data()) as Float32Array;
+      return Object.fromEntries(this.parameters.map(({ name, offset, size }) => [name, data.slice(offset, offset + size)]));
+    };
+    const slots = await Promise.all(this.plan.optimizer.slots.map(async (slot, i) => [slot, await split(this.slots[i] as tf.Tensor)] as const));
+    return {
+      step: this.done, optimizer: this.plan.optimizer.kind, weights: weightsOf(this.model), slots: Object.fromEntries(slots),
+      ...(this.average === undefined ? {} : { average: await split(this.average) }),
+    };
+  }
+
+  async restore(state: TrainerState): Promise<void> {
+    this.checkAlive();
+    const { optimizer } = this.plan;
+    checkState(state, optimizer, this.average !== undefined);
+    for (const variable of this.model.weights) {
+      const size = variable.shape.reduce<number>((product, n) => product * (n ?? 1), 1);
+      if (state.weights[variable.originalName] !== undefined) valuesIn(state.weights, { name: variable.originalName, size });
+    }
+    const joined = (values: NamedValues) => tf.tidy(() => tf.concat(this.parameters.map((parameter) => tf.tensor1d(valuesIn(values, parameter)))));
+    joined(state.weights).dispose();
+    const slots = optimizer.slots.map((slot) => joined(state.slots[slot] ?? {}));
+    const average = this.average === undefined ? undefined : joined(state.average ?? {});
+    writeWeights(this.model, state.weights);
+    slots.forEach((slot, i) => { this.slots[i]?.dispose(); this.slots[i] = slot; });
+    if (average !== undefined) { this.average?.dispose(); this.average = average; }
+    this.done = state.step;
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.disposed) tf.dispose([...this.slots, this.rates, this.decays, ...(this.average === undefined ? [] : [this.average])]);
+    this.disposed = true;
+  }
+
+  private checkAlive(): void {
+    if (this.disposed) throw new TrainError('ERR_TRAIN_DISPOSED', 'the trainer has been disposed');
+  }
+
+  private vector(): tf.Tensor {
+    return tf.concat(this.parameters.map(({ variable }) => tf.reshape(variable.read(), [-1])));
+  }
+
+  private writeVector(vector: tf.Tensor): void {
+    tf.tidy(() => {
+      for (const { variable, shape, offset, size } of this.parameters) variable.write(tf.reshape(tf.slice(vector, [offset], [size]), [...shape]));
+    });
+  }
+}
