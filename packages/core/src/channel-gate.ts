@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { broadcastShape, gateEntries, gateFactors, initialGate, lowerFactors, type GateForm, type GateOptions } from './gate.js';
+import { broadcastShape, gateEntries, gateFactors, initialGate, lowerFactors, lowerRow, type GateForm, type GateOptions } from './gate.js';
 import { constantInitializer } from './initialization.js';
 import { applyLayer, layerEntries, layerLabel, oneShape, oneTensor, type LayerOptions } from './layer.js';
 import type { Lowering, Value } from './lowering.js';
@@ -79,7 +79,7 @@ export class ChannelGateLayer extends layers.Layer {
     const row = this.config.per === 'channel'
       ? g.op('transpose', [factors], { permutation: [1, 0] })
       : g.op('concat', this.partsOf(channels).map(repeated), { axis: 1 });
-    return g.op('binary', [x, g.op('reshape', [row], { shape: broadcastShape(x.shape.length, channels).slice(1) })], { kind: 'mul' });
+    return g.op('binary', [x, lowerRow(g, row, x)], { kind: 'mul' });
   }
 
   override getConfig(): tf.serialization.ConfigDict {

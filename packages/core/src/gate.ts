@@ -56,3 +56,9 @@ export function lowerFactors(g: Lowering, weights: Value, form: GateForm): Value
 export function broadcastShape(rank: number, width: number): number[] {
   return [1, ...Array.from({ length: rank - 2 }, () => 1), width];
 }
+
+/** A row of factors, [1, m], as an operand for x: of x's rank. */
+export function lowerRow(g: Lowering, row: Value, x: Value): Value {
+  const shape = broadcastShape(x.shape.length, row.shape[1] ?? 1);
+  return shape.length === row.shape.length ? row : g.op('reshape', [row], { shape: shape.slice(1) });
+}

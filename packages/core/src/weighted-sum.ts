@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, type LayerVariable, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { broadcastShape, gateEntries, gateFactors, initialGate, lowerFactors, type GateForm, type GateOptions } from './gate.js';
+import { broadcastShape, gateEntries, gateFactors, initialGate, lowerFactors, lowerRow, type GateForm, type GateOptions } from './gate.js';
 import { constantInitializer } from './initialization.js';
 import { layerEntries, layerLabel, type LayerOptions } from './layer.js';
 import type { Lowering, Value } from './lowering.js';
@@ -68,10 +68,9 @@ export class WeightedSumLayer extends layers.Layer {
 
   lower(g: Lowering, inputs: readonly Value[]): Value {
     const factors = lowerFactors(g, g.weight(this.gate as LayerVariable), this.config.form);
-    const width = factors.shape[1] ?? 1;
     const terms = inputs.map((x, i) => {
       const row = g.op('slice', [factors], { axis: 0, start: i, size: 1 });
-      return g.op('binary', [x, g.op('reshape', [row], { shape: broadcastShape(x.shape.length, width).slice(1) })], { kind: 'mul' });
+      return g.op('binary', [x, lowerRow(g, row, x)], { kind: 'mul' });
     });
     return terms.reduce((sum, term) => g.op('binary', [sum, term], { kind: 'add' }));
   }
