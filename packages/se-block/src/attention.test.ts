@@ -51,6 +51,8 @@ describe('cbam', () => {
     expect(trainableParams(net)).toBe(2 * 32 * 2 + 2 + 32 + 98 + 2);
     expect(kernelMacs(net)).toBe(2 * (2 * 32 * 2) + 98 * 16);
     expect(net.getLayer('cbam.ch_gate.mlp.fc1').inboundNodes).toHaveLength(2);
+    // pytorchcv's order, which the weights of the 7x7 follow.
+    expect((net.getLayer('cbam.sp_gate.concat').input as SymbolicTensor[]).map(({ sourceLayer }) => sourceLayer.name)).toEqual(['cbam.sp_gate.max', 'cbam.sp_gate.mean']);
     const without = netOf([4, 4, 32], (x) => cbam(x, { useBias: false, ratio: 8, kernelSize: 3 }));
     expect(trainableParams(without)).toBe(2 * 32 * 4 + 18 + 2);
   });
