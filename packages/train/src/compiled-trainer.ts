@@ -6,9 +6,9 @@ import type { InferenceSession, Tensor, TypedTensor } from 'onnxruntime-common';
 import { checkBatch, targetsFor } from './batch.js';
 import { trainedParameters, type Parameter } from './parameters.js';
 import { checkState, valuesIn, weightsOf, writeWeights, type NamedValues } from './state.js';
-import { decideLayouts, inferenceProgram, readModel, stepProgram, type Compilation, type Mask } from './step-program.js';
+import { decideLayouts, gradientProgram, inferenceProgram, readModel, stepProgram, type Compilation, type Mask, type StepProgram } from './step-program.js';
 import { TrainError } from './train-error.js';
-import type { StepResult, Trainer, TrainerState, TrainingBatch, TrainingPlan } from './trainer.js';
+import type { GradientResult, StepResult, Trainer, TrainerState, TrainingBatch, TrainingPlan } from './trainer.js';
 
 type Floats = TypedTensor<'float32'>;
 
@@ -33,6 +33,7 @@ export async function compiledTrainer(model: LayersModel, plan: TrainingPlan): P
 class CompiledTrainer implements Trainer {
   readonly engine = 'onnxruntime';
   private readonly steps = new Map<number, Promise<StepSession>>();
+  private readonly gradientSteps = new Map<number, Promise<StepSession>>();
   private readonly inferences = new Map<number, Promise<InferenceSession>>();
   private readonly vectors = new Map<string, Pair>();
   private done = 0;
@@ -48,25 +49,43 @@ class CompiledTrainer implements Trainer {
   }
 
   async step(batch: TrainingBatch, learningRate: number): Promise<StepResult> {
-    this.checkAlive();
-    const shape = checkBatch(this.model, batch);
-    const feeds: Record<string, Tensor> = { 'image 0': this.tensor(batch.images, shape), 'learning rate': this.tensor(Float32Array.of(learningRate), []) };
-    targetsFor(this.model, batch, this.plan.losses).forEach(({ values, shape: wanted }, i) => { feeds[`targets ${i}`] = this.tensor(values, wanted); });
-    const { session, masks } = await this.stepSession(batch.size);
+    const images = this.feedsOf(batch);
+    const step = await remembered(this.steps, batch.size, () => this.stepSession(stepProgram(this.compilation, batch.size)));
+    const feeds = { ...images, ...this.stateFor(step), 'learning rate': this.tensor(Float32Array.of(learningRate), []) };
     this.plan.optimizer.scalars(this.done + 1).forEach((value, i) => { feeds[`scalar ${i}`] = this.tensor(Float32Array.of(value), []); });
-    for (const mask of masks) feeds[mask.name] = this.tensor(drawMask(mask, this.plan.seed, this.done), mask.shape);
     const fetches: Record<string, Tensor | null> = { loss: null, correct: null };
-    for (const [name, pair] of this.vectors) {
-      if (session.inputNames.includes(name)) feeds[name] = pair.now;
-      fetches[`next ${name}`] = pair.next;
-    }
-    const results = await session.run(feeds, fetches);
+    for (const [name, pair] of this.vectors) fetches[`next ${name}`] = pair.next;
+    const results = await step.session.run(feeds, fetches);
     const value = (name: string) => (results[name] as Floats).data[0] ?? Number.NaN;
     const loss = value('loss');
     if (!Number.isFinite(loss)) throw new TrainError('ERR_TRAIN_LOSS', `the loss of step ${this.done + 1} is ${loss}, at the learning rate ${learningRate}; the weights are those before this step`);
     for (const pair of this.vectors.values()) [pair.now, pair.next] = [pair.next, pair.now];
     this.done++;
     return { loss, correct: value('correct') };
+  }
+
+  async gradients(batch: TrainingBatch): Promise<GradientResult> {
+    const images = this.feedsOf(batch);
+    const step = await remembered(this.gradientSteps, batch.size, () => this.stepSession(gradientProgram(this.compilation, batch.size)));
+    const results = await step.session.run({ ...images, ...this.stateFor(step) });
+    const values = (name: string) => (results[name] as Floats).data;
+    return { loss: values('loss')[0] ?? Number.NaN, outputs: this.model.outputs.map((_, i) => values(`output ${i}`)), gradients: this.unpacked(values('gradients')) };
+  }
+
+  /** Images and targets. @throws TrainError for a batch that does not fit. */
+  private feedsOf(batch: TrainingBatch): Record<string, Tensor> {
+    this.checkAlive();
+    const feeds: Record<string, Tensor> = { 'image 0': this.tensor(batch.images, checkBatch(this.model, batch)) };
+    targetsFor(this.model, batch, this.plan.losses).forEach(({ values, shape }, i) => { feeds[`targets ${i}`] = this.tensor(values, shape); });
+    return feeds;
+  }
+
+  /** What a session reads of the state, and the masks of this step. */
+  private stateFor({ session, masks }: StepSession): Record<string, Tensor> {
+    const feeds: Record<string, Tensor> = {};
+    for (const [name, pair] of this.vectors) if (session.inputNames.includes(name)) feeds[name] = pair.now;
+    for (const mask of masks) feeds[mask.name] = this.tensor(drawMask(mask, this.plan.seed, this.done), mask.shape);
+    return feeds;
   }
 
   async predict(images: Float32Array, size: number): Promise<Float32Array> {
@@ -113,9 +132,8 @@ class CompiledTrainer implements Trainer {
 
   async dispose(): Promise<void> {
     this.disposed = true;
-    const sessions = [...this.inferences.values(), ...[...this.steps.values()].map(async (step) => (await step).session)];
-    this.steps.clear();
-    this.inferences.clear();
+    const sessions = [...this.inferences.values(), ...[...this.steps.values(), ...this.gradientSteps.values()].map(async (step) => (await step).session)];
+    for (const cache of [this.steps, this.gradientSteps, this.inferences]) cache.clear();
     for (const session of sessions) await (await session).release();
   }
 
@@ -166,11 +184,8 @@ class CompiledTrainer implements Trainer {
     return vector === undefined ? {} : Object.fromEntries(this.compilation.statistics.map(({ name, offset, size }) => [name, vector.slice(offset, offset + size)]));
   }
 
-  private stepSession(batch: number): Promise<StepSession> {
-    return remembered(this.steps, batch, async () => {
-      const { program, masks } = stepProgram(this.compilation, batch);
-      return { session: await this.session(encode(program, '')), masks };
-    });
+  private async stepSession({ program, masks }: StepProgram): Promise<StepSession> {
+    return { session: await this.session(encode(program, '')), masks };
   }
 
   private inferenceSession(batch: number): Promise<InferenceSession> {

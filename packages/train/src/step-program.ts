@@ -117,14 +117,23 @@ export function inferenceProgram(compilation: Compilation, batch: number): OnnxP
   return programOf(w, graph.name, inputs, outputs);
 }
 
-/**
- * One step: forward, losses, backward, clipping, optimiser, moving statistics and averages.
- * @throws GradientError naming the layer that training cannot go through.
- */
-export function stepProgram(compilation: Compilation, batch: number): StepProgram {
+/** What forward and backward of one batch write into a program. */
+interface Passes {
+  readonly inputs: OnnxValueInfo[];
+  readonly masks: readonly Mask[];
+  readonly loss: string;
+  readonly correct: string;
+  /** Of every output of the model. */
+  readonly outputs: readonly { name: string; shape: number[] }[];
+  /** The gradients of all parameters behind each other, arranged as these are. */
+  readonly gradients: string;
+  /** Writes the moving averages after this batch. */
+  statistics(): string;
+}
+
+/** Forward, losses and backward. @throws GradientError naming the layer that training cannot go through. */
+function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph, batch: number): Passes {
   const { plan, parameters, statistics, layouts } = compilation;
-  const graph = withBatch(compilation.graph, batch);
-  const w = new OnnxWriter(opsetOf(graph, 17));
   const { inputs, valueOf } = writeState(w, compilation, graph);
   const masks: Mask[] = [];
   const averages = new Map<string, { batch: string; momentum: number; factor: number }>();
@@ -151,15 +160,43 @@ export function stepProgram(compilation: Compilation, batch: number): StepProgra
   const nodes = new Map(graph.nodes.flatMap((node) => (node.kind === 'weight' ? [[node.variable, node] as const] : [])));
   const trained = parameters.map(({ variable }) => nodes.get(variable) as WeightNode);
   const seeds = new Map(losses.map(({ node, gradient }) => [node, { name: gradient, shape: node.shape, layout: PLAIN }]));
-  const gradients = writeBackward(w, graph, values, seeds, new Set(trained));
-
+  const found = writeBackward(w, graph, values, seeds, new Set(trained));
   const flat = parameters.map((parameter, i) => {
-    const gradient = gradients.get(trained[i] as WeightNode);
+    const gradient = found.get(trained[i] as WeightNode);
     if (gradient === undefined) return w.as(w.constant(`no gradient of ${parameter.name}`, new Float32Array(parameter.size), [parameter.size]), PLAIN);
     return w.reshape(w.as(gradient, layouts.get(parameter) ?? PLAIN), [parameter.size]);
   });
+  return {
+    inputs, masks, loss, correct,
+    outputs: losses.map(({ node, output }) => ({ name: output, shape: node.shape as number[] })),
+    gradients: flat.length === 1 ? (flat[0] as string) : w.op('Concat', flat, { axis: { int: 0 } }),
+    statistics: () => writeStatistics(w, statistics, graph, valueOf, averages),
+  };
+}
+
+/** Losses, outputs and gradients of a batch in training mode; nothing is updated. @throws GradientError as {@link stepProgram}. */
+export function gradientProgram(compilation: Compilation, batch: number): StepProgram {
+  const graph = withBatch(compilation.graph, batch);
+  const w = new OnnxWriter(opsetOf(graph, 17));
+  const { inputs, masks, loss, outputs, gradients } = writePasses(w, compilation, graph, batch);
+  const results = [
+    { name: 'loss', value: loss, shape: [] },
+    { name: 'gradients', value: gradients, shape: [lengthOf(compilation.parameters)] },
+    ...outputs.map(({ name, shape }, i) => ({ name: `output ${i}`, value: name, shape })),
+  ];
+  return { program: programOf(w, graph.name, inputs, results), masks };
+}
+
+/**
+ * One step: forward, losses, backward, clipping, optimiser, moving statistics and averages.
+ * @throws GradientError naming the layer that training cannot go through.
+ */
+export function stepProgram(compilation: Compilation, batch: number): StepProgram {
+  const { plan, parameters, statistics } = compilation;
+  const graph = withBatch(compilation.graph, batch);
+  const w = new OnnxWriter(opsetOf(graph, 17));
+  const { inputs, masks, loss, correct, gradients: all, statistics: nextStatistics } = writePasses(w, compilation, graph, batch);
   const algebra = onnxAlgebra(w);
-  const all = flat.length === 1 ? (flat[0] as string) : w.op('Concat', flat, { axis: { int: 0 } });
   const scalar = (name: string): string => { inputs.push({ name, element: 'float32', shape: [] }); return name; };
   const vector = (name: string): string => { inputs.push({ name, element: 'float32', shape: [lengthOf(parameters)] }); return name; };
   const constant = (name: string, data: Float32Array): string => w.as(w.constant(name, data, [data.length]), PLAIN);
@@ -181,7 +218,7 @@ export function stepProgram(compilation: Compilation, batch: number): StepProgra
     { name: 'next parameters', value: updated.parameters, shape: [lengthOf(parameters)] },
     ...plan.optimizer.slots.map((slot, i) => ({ name: `next ${slot}`, value: updated.slots[i] as string, shape: [lengthOf(parameters)] })),
   ];
-  if (statistics.length > 0) results.push({ name: 'next statistics', value: writeStatistics(w, statistics, graph, valueOf, averages), shape: [lengthOf(statistics)] });
+  if (statistics.length > 0) results.push({ name: 'next statistics', value: nextStatistics(), shape: [lengthOf(statistics)] });
   if (plan.average !== undefined) {
     const { average } = plan;
     const next = algebra.add(algebra.mul(vector('average'), algebra.number(average)), algebra.mul(updated.parameters, algebra.number(1 - average)));

@@ -7,7 +7,7 @@ import { clipped } from './optimizer.js';
 import { trainedParameters, vectorOf, type Parameter } from './parameters.js';
 import { checkState, valuesIn, weightsOf, writeWeights, type NamedValues } from './state.js';
 import { TrainError } from './train-error.js';
-import type { StepResult, Trainer, TrainerState, TrainingBatch, TrainingPlan } from './trainer.js';
+import type { GradientResult, StepResult, Trainer, TrainerState, TrainingBatch, TrainingPlan } from './trainer.js';
 
 /** Training with tfjs on its current backend, by the same formulas as the compiled engine. */
 export async function tfjsTrainer(model: LayersModel, plan: TrainingPlan): Promise<Trainer> {
@@ -32,40 +32,60 @@ class TfjsTrainer implements Trainer {
   }
 
   async step(batch: TrainingBatch, learningRate: number): Promise<StepResult> {
-    this.checkAlive();
-    const shape = checkBatch(this.model, batch);
-    const wanted = targetsFor(this.model, batch, this.plan.losses);
-    const before = new Map(this.model.weights.filter(({ trainable }) => !trainable).map((variable) => [variable, variable.read().clone()]));
-    const [loss, correct, gradients] = tf.tidy(() => this.forwardAndBack(batch.images, shape, wanted));
-    const [[value], [right]] = [await loss.data(), await correct.data()];
-    tf.dispose([loss, correct]);
-    if (!Number.isFinite(value)) {
-      // Moving statistics are written on the way forward.
-      for (const [variable, old] of before) variable.write(old);
-      tf.dispose([gradients, ...before.values()]);
-      throw new TrainError('ERR_TRAIN_LOSS', `the loss of step ${this.done + 1} is ${value}, at the learning rate ${learningRate}; the weights are those before this step`);
+    const { gradients, outputs, statistics, ...result } = await this.passes(batch);
+    tf.dispose(outputs);
+    if (!Number.isFinite(result.loss)) {
+      statistics.putBack();
+      gradients.dispose();
+      throw new TrainError('ERR_TRAIN_LOSS', `the loss of step ${this.done + 1} is ${result.loss}, at the learning rate ${learningRate}; the weights are those before this step`);
     }
-    tf.dispose([...before.values()]);
+    statistics.forget();
     this.update(gradients, learningRate);
     gradients.dispose();
     this.done++;
-    return { loss: value as number, correct: right as number };
+    return result;
   }
 
-  private forwardAndBack(images: Float32Array, shape: number[], wanted: readonly { values: Float32Array; shape: number[] }[]): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  async gradients(batch: TrainingBatch): Promise<GradientResult> {
+    const { loss, outputs, gradients, statistics } = await this.passes(batch);
+    statistics.putBack();
+    const result = { loss, outputs: await Promise.all(outputs.map(async (output) => (await output.data()) as Float32Array)), gradients: await this.split(gradients) };
+    tf.dispose([gradients, ...outputs]);
+    return result;
+  }
+
+  /** Forward and backward in training mode. Moving statistics have moved then, and can be put back or forgotten. */
+  private async passes(batch: TrainingBatch) {
+    this.checkAlive();
+    const shape = checkBatch(this.model, batch);
+    const wanted = targetsFor(this.model, batch, this.plan.losses);
+    const before = this.model.weights.filter(({ trainable }) => !trainable).map((variable) => ({ variable, value: variable.read().clone() }));
+    const { loss, correct, outputs, gradients } = tf.tidy(() => this.forwardAndBack(batch.images, shape, wanted));
+    const [[value = Number.NaN], [right = 0]] = [await loss.data(), await correct.data()];
+    tf.dispose([loss, correct]);
+    const forget = () => before.forEach(({ value: old }) => old.dispose());
+    const putBack = () => {
+      for (const { variable, value: old } of before) variable.write(old);
+      forget();
+    };
+    return { loss: value, correct: right, outputs, gradients, statistics: { putBack, forget } };
+  }
+
+  private forwardAndBack(images: Float32Array, shape: number[], wanted: readonly { values: Float32Array; shape: number[] }[]) {
     const x = tf.tensor(images, shape);
     const targets = wanted.map(({ values, shape: of }) => tf.tensor(values, of));
     const variables = this.parameters.map(({ variable }) => variable.read() as tf.Variable);
-    let correct: tf.Tensor | undefined;
+    let outputs: tf.Tensor[] = [];
     const { value, grads } = tf.variableGrads(() => {
-      const outputs = [this.model.apply(x, { training: true })].flat() as tf.Tensor[];
-      const [first, target] = [outputs[0] as tf.Tensor, targets[0] as tf.Tensor];
-      correct = tf.keep(tf.sum(tf.cast(tf.equal(tf.argMax(first, -1), tf.argMax(target, -1)), 'float32')));
+      // The tape's tidy would take them away.
+      outputs = ([this.model.apply(x, { training: true })].flat() as tf.Tensor[]).map((output) => tf.keep(output));
       const losses = outputs.map((output, i) => tensorLoss(output, targets[i] as tf.Tensor, this.plan.losses[i] as TrainingPlan['losses'][number]));
       return losses.reduce((sum, loss) => tf.add(sum, loss));
     }, variables);
+    const [first, target] = [outputs[0] as tf.Tensor, targets[0] as tf.Tensor];
+    const correct = tf.sum(tf.cast(tf.equal(tf.argMax(first, -1), tf.argMax(target, -1)), 'float32'));
     const flat = variables.map((variable) => tf.reshape(grads[variable.name] ?? tf.zerosLike(variable), [-1]));
-    return [value, correct as tf.Tensor, flat.length === 1 ? tf.clone(flat[0] as tf.Tensor) : tf.concat(flat)];
+    return { loss: value, correct, outputs, gradients: flat.length === 1 ? tf.clone(flat[0] as tf.Tensor) : tf.concat(flat) };
   }
 
   private update(gradients: tf.Tensor, learningRate: number): void {
@@ -107,14 +127,10 @@ class TfjsTrainer implements Trainer {
 
   async state(): Promise<TrainerState> {
     this.checkAlive();
-    const split = async (vector: tf.Tensor): Promise<NamedValues> => {
-      const data = (await vector.data()) as Float32Array;
-      return Object.fromEntries(this.parameters.map(({ name, offset, size }) => [name, data.slice(offset, offset + size)]));
-    };
-    const slots = await Promise.all(this.plan.optimizer.slots.map(async (slot, i) => [slot, await split(this.slots[i] as tf.Tensor)] as const));
+    const slots = await Promise.all(this.plan.optimizer.slots.map(async (slot, i) => [slot, await this.split(this.slots[i] as tf.Tensor)] as const));
     return {
       step: this.done, optimizer: this.plan.optimizer.kind, weights: weightsOf(this.model), slots: Object.fromEntries(slots),
-      ...(this.average === undefined ? {} : { average: await split(this.average) }),
+      ...(this.average === undefined ? {} : { average: await this.split(this.average) }),
     };
   }
 
@@ -143,6 +159,11 @@ class TfjsTrainer implements Trainer {
 
   private checkAlive(): void {
     if (this.disposed) throw new TrainError('ERR_TRAIN_DISPOSED', 'the trainer has been disposed');
+  }
+
+  private async split(vector: tf.Tensor): Promise<NamedValues> {
+    const data = (await vector.data()) as Float32Array;
+    return Object.fromEntries(this.parameters.map(({ name, offset, size }) => [name, data.slice(offset, offset + size)]));
   }
 
   private vector(): tf.Tensor {

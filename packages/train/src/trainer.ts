@@ -25,6 +25,15 @@ export interface StepResult {
   readonly correct: number;
 }
 
+/** What a step would see and follow. */
+export interface GradientResult {
+  readonly loss: number;
+  /** [N, K] of each output, in training mode: with dropout, batch norms by the batch. */
+  readonly outputs: readonly Float32Array[];
+  /** Of the loss in each trained weight, by the weight's name and in its layout; before decay and clipping. */
+  readonly gradients: Readonly<Record<string, Float32Array>>;
+}
+
 /** Everything that a run needs to go on as if it had not stopped; the same for both engines. */
 export interface TrainerState {
   /** Steps done. */
@@ -46,6 +55,8 @@ export interface Trainer {
    * @throws TrainError when the batch does not fit the model, and when the loss is no finite number: the weights are then those before the step.
    */
   step(batch: TrainingBatch, learningRate: number): Promise<StepResult>;
+  /** The gradients of a batch; changes nothing, moving statistics neither. @throws TrainError when the batch does not fit the model. */
+  gradients(batch: TrainingBatch): Promise<GradientResult>;
   /** Outputs (the first) of a batch at inference, [N, K] row major; with the averaged weights where `average` is kept. */
   predict(images: Float32Array, size: number): Promise<Float32Array>;
   /** Writes the trained (or, where kept, averaged) weights into the model. */
