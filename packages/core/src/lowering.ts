@@ -57,6 +57,8 @@ export interface OpAttributes {
   prelu: Record<never, never>;
   concat: { readonly axis: number };
   slice: { readonly axis: number; readonly start: number; readonly size: number };
+  /** The elements at `indices` along an axis, in that order. */
+  take: { readonly axis: number; readonly indices: readonly number[] };
   /** One [before, after] an axis. */
   pad: { readonly padding: readonly (readonly [number, number])[]; readonly value: number };
   /** Target shape without the batch axis. */
@@ -68,6 +70,8 @@ export interface OpAttributes {
   resize: { readonly size: readonly [number, number]; readonly method: 'nearest' | 'bilinear'; readonly alignCorners: boolean; readonly halfPixelCenters: boolean };
   /** Identity at inference. `perSample`: a sample is dropped as a whole (stochastic depth), not element by element. */
   dropout: { readonly rate: number; readonly perSample?: boolean };
+  /** Identity, whose gradient is multiplied: a learning rate of its own for what stands in front. */
+  scaleGradient: { readonly factor: number };
 }
 
 export type OpKind = keyof OpAttributes;
@@ -86,6 +90,8 @@ export interface Lowering {
 
 /** A layer that says how it reads as primitive ops. */
 export interface Lowerable {
+  /** True where `lower` describes inference only and a training step would not be the layer's. Default false. */
+  readonly inferenceOnly?: boolean;
   lower(g: Lowering, inputs: readonly Value[]): Value;
 }
 

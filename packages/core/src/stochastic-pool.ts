@@ -86,6 +86,7 @@ export interface StochasticPoolOptions extends PoolOptions {
 export class StochasticPoolLayer extends layers.Layer {
   /** @nocollapse */
   static readonly className = 'ConvkitStochasticPool';
+  readonly inferenceOnly = true;
   private readonly config: PoolConfig;
   private readonly seed: number;
   private readonly next: () => number;

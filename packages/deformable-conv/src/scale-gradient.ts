@@ -1,4 +1,4 @@
-import { applyLayer, layerEntries, layerLabel, oneTensor, option, readOptions, type LayerOptions, type Value } from '@convkit/core';
+import { applyLayer, layerEntries, layerLabel, oneTensor, option, readOptions, type LayerOptions, type Lowering, type Value } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
 
@@ -35,8 +35,8 @@ export class ScaleGradientLayer extends layers.Layer {
     return withScaledGradient(oneTensor(inputs), this.factor);
   }
 
-  lower(_: unknown, [x]: readonly [Value]): Value {
-    return x;
+  lower(g: Lowering, [x]: readonly [Value]): Value {
+    return g.op('scaleGradient', [x], { factor: this.factor });
   }
 
   override getConfig(): tf.serialization.ConfigDict {

@@ -1,5 +1,6 @@
 import type { OpAttributes, OpKind, Value, ValueShape } from '@convkit/core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { Derivation } from './derived.js';
 
 /** Where a node comes from in the model, for tables and messages. */
 export interface Origin {
@@ -7,6 +8,8 @@ export interface Origin {
   readonly layer: string;
   /** The layer's class. */
   readonly type: string;
+  /** The layer acts otherwise in training, in a way that its ops do not say. */
+  readonly inferenceOnly?: true;
 }
 
 interface NodeBase extends Value {
@@ -36,18 +39,9 @@ export interface ConstantNode extends NodeBase {
 /** A value that a pass computes from weights, once, when the graph is compiled. */
 export interface DerivedNode extends NodeBase {
   readonly kind: 'derived';
+  readonly derivation: Derivation;
   readonly from: readonly GraphNode[];
-  /** The ops that make the value, in terms of `from`. */
-  readonly derive: DerivedKind;
-  readonly epsilon: number;
 }
-
-/**
- * `bnKernel`: kernel x gamma / sqrt(variance + epsilon), from [kernel, gamma, variance]; `bnBias`: beta + (bias - mean)
- * gamma / sqrt(...), from [bias, gamma, beta, mean, variance]; `bnScale`: gamma / sqrt(variance + epsilon) as a
- * depthwise kernel [1, 1, C, 1], from [gamma, variance].
- */
-export type DerivedKind = 'bnKernel' | 'bnDepthwiseKernel' | 'bnTransposedKernel' | 'bnBias' | 'bnScale';
 
 /** One primitive op. */
 export interface OpNode<K extends OpKind = OpKind> extends NodeBase {

@@ -91,7 +91,8 @@ function traceLayer(tensor: SymbolicTensor, values: Values, builder: GraphBuilde
     node.outputTensors.forEach((output, i) => values.set(output, results[i] as GraphNode));
     return;
   }
-  builder.at({ layer: name, type });
+  const inferenceOnly = isLowerable(layer) && layer.inferenceOnly === true;
+  builder.at({ layer: name, type, ...(inferenceOnly ? { inferenceOnly } : {}) });
   const lower = isLowerable(layer) ? layer.lower.bind(layer) : Object.hasOwn(STOCK_LAYERS, type) ? STOCK_LAYERS[type]?.bind(null, layer) : undefined;
   if (lower === undefined) {
     throw new TraceError(

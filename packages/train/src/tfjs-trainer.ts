@@ -90,7 +90,7 @@ class TfjsTrainer implements Trainer {
 
   private update(gradients: tf.Tensor, learningRate: number): void {
     const { optimizer, clip, average } = this.plan;
-    const [parameters, slots, mean] = tf.tidy(() => {
+    const kept = tf.tidy(() => {
       const result = optimizer.update<tf.Tensor>(tensorAlgebra, {
         parameters: this.vector(),
         gradients: clipped(tensorAlgebra, gradients, clip),
@@ -101,10 +101,10 @@ class TfjsTrainer implements Trainer {
       });
       const next = this.average && average !== undefined ? tf.add(tf.mul(this.average, average), tf.mul(result.parameters, 1 - average)) : undefined;
       this.writeVector(result.parameters);
-      return [result.parameters, [...result.slots], next] as const;
+      return [...result.slots, ...(next === undefined ? [] : [next])];
     });
-    parameters.dispose();
-    slots.forEach((slot, i) => { this.slots[i]?.dispose(); this.slots[i] = slot; });
+    const mean = kept[this.slots.length];
+    this.slots.forEach((slot, i) => { slot.dispose(); this.slots[i] = kept[i] as tf.Tensor; });
     if (mean !== undefined) { this.average?.dispose(); this.average = mean; }
   }
 

@@ -1,7 +1,7 @@
 /** A compiled training step is the step that tfjs takes: every block and layer, and the small variant of every family. */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { activation, conv2d, dense, flatten } from '@convkit/core';
+import { activation, conv2d, dense, flatten, stochasticPool } from '@convkit/core';
 import { createTrainer, type TrainerState } from '@convkit/train';
 import { zoo } from '@convkit/zoo';
 import * as tf from '@tensorflow/tfjs-core';
@@ -66,6 +66,15 @@ describe('a compiled training step of a block or layer', () => {
     const flat = y.shape.length > 2 ? flatten(y) : y;
     await expectSameStep(model({ inputs: x, outputs: dense(flat, { units: CLASSES, name: 'logits', kernelInitializer: 'glorotUniform' }) }));
   });
+});
+
+test('a layer whose ops say only what it does at inference is refused by name', async () => {
+  const x = input({ shape: [4, 4, 2] });
+  const network = model({ inputs: x, outputs: dense(flatten(stochasticPool(x, { poolSize: 2, name: 'pool' })), { units: 2 }) });
+  const trainer = await createTrainer(network);
+  await expect(trainer.step({ images: new Float32Array(32), labels: [0], size: 1 }, 0.1)).rejects.toThrow('layer "pool" of class ConvkitStochasticPool acts otherwise in training');
+  await trainer.dispose();
+  network.dispose();
 });
 
 /** A 1x1 mixing of the channels. */

@@ -17,6 +17,7 @@ export function writeTrainingForward(w: OnnxWriter, graph: Graph, valueOf: (node
     if (given !== undefined) values.set(node, given);
     else if (isOp(node)) {
       w.at(node.origin.layer);
+      if (node.origin.inferenceOnly) throw new GradientError(`layer "${node.origin.layer}" of class ${node.origin.type} acts otherwise in training, which its ops do not say; train with the engine tfjs`);
       if (node.fused !== undefined) throw new GradientError(`layer "${node.origin.layer}": a fused activation cannot be trained through; give the graph as it was traced`);
       const inputs = node.inputs.map((input) => values.get(input) as OnnxValue);
       const op = opOf(node.kind);

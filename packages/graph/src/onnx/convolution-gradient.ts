@@ -31,13 +31,38 @@ const unreached = (shapes: ConvolutionShapes, axis: 0 | 1) => {
   return padded - ((output[axis] - 1) * strides[axis] + dilations[axis] * (kernel[axis] - 1) + 1);
 };
 
-/** d loss / d x [N, C, H, W] from d loss / d y and the kernel [F, C / groups, kh, kw]. */
+/**
+ * d loss / d x [N, C, H, W] from d loss / d y and the kernel [F, C / groups, kh, kw]: at stride 1 a convolution with the
+ * flipped kernel, which onnxruntime does up to twice as fast as the transposed convolution that other strides need.
+ */
 export function writeInputGradient(w: OnnxWriter, dy: string, kernel: string, shapes: ConvolutionShapes): string {
   const { kernel: size, strides, dilations, padding, groups } = shapes;
+  const pads = paddingOfFlipped(shapes);
+  if (strides[0] === 1 && strides[1] === 1 && pads.every((n) => n >= 0)) {
+    return w.op('Conv', [dy, flipped(w, kernel, shapes)], { kernel_shape: ints(size), dilations: ints(dilations), pads: windowPads(pads), group: int(groups) });
+  }
   return w.op('ConvTranspose', [dy, kernel], {
     kernel_shape: ints(size), strides: ints(strides), dilations: ints(dilations), pads: windowPads(padding), group: int(groups),
     output_padding: ints([unreached(shapes, 0), unreached(shapes, 1)]),
   });
+}
+
+/** Padding of dy with which the flipped kernel gives a gradient of the input's size; negative where the padding was wider than the kernel. */
+function paddingOfFlipped({ input, output, kernel, dilations, padding }: ConvolutionShapes): [number, number, number, number] {
+  const sides = (axis: 0 | 1): [number, number] => {
+    const before = dilations[axis] * (kernel[axis] - 1) - (padding[axis * 2] ?? 0);
+    return [before, input[axis] - output[axis] + dilations[axis] * (kernel[axis] - 1) - before];
+  };
+  return [...sides(0), ...sides(1)];
+}
+
+/** The kernel [F, C / groups, kh, kw] turned by half a circle, input and output channels exchanged: [C, F / groups, kh, kw]. */
+function flipped(w: OnnxWriter, kernel: string, { kernel: size, channels, filters, groups }: ConvolutionShapes): string {
+  const [inside, outside, taps] = [channels / groups, filters / groups, size[0] * size[1]];
+  const rows = w.reshape(kernel, [groups, outside, inside, taps]);
+  const turned = taps === 1 ? rows : w.op('Gather', [rows, w.integers(Array.from({ length: taps }, (_, i) => taps - 1 - i))], { axis: int(3) });
+  const exchanged = inside === 1 && outside === 1 ? turned : w.transpose(turned, [0, 2, 1, 3]);
+  return w.reshape(exchanged, [channels, outside, ...size]);
 }
 
 /** The input as each tap of the kernel sees it: [N, C, H', W'] for every (row, column), row by row. */
@@ -73,12 +98,23 @@ export function writeKernelGradient(w: OnnxWriter, x: string, dy: string, shapes
   return w.reshape(stacked, [filters, inside, ...kernel]);
 }
 
-/** d loss / d kernel [C m, 1, kh, kw] of a depthwise convolution. */
+/**
+ * d loss / d kernel [C m, 1, kh, kw] of a depthwise convolution: a product and a sum a tap at stride 1; otherwise every
+ * image's channel as a convolution of its own, with dy for its kernel and the stride for its dilation.
+ */
 export function writeDepthwiseKernelGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
-  const { batch, output, kernel, channels, filters } = shapes;
+  const { batch, input, output, kernel, channels, filters, strides, dilations, padding: [top, , left] } = shapes;
   const multiplier = filters / channels;
-  const spread = [batch, channels, multiplier, ...output];
-  const upstream = multiplier === 1 ? dy : w.reshape(dy, spread);
+  if (multiplier === 1 && (strides[0] > 1 || strides[1] > 1)) {
+    const [bottom, right] = ([0, 1] as const).map((axis) => (output[axis] - 1) * strides[axis] + dilations[axis] * (kernel[axis] - 1) + 1 - input[axis] - (axis === 0 ? top : left)) as [number, number];
+    if (bottom >= 0 && right >= 0) {
+      const each = w.op('Conv', [w.reshape(x, [1, batch * channels, ...input]), w.reshape(dy, [batch * channels, 1, ...output])], {
+        kernel_shape: ints(output), strides: ints(dilations), dilations: ints(strides), pads: windowPads([top, bottom, left, right]), group: int(batch * channels),
+      });
+      return w.reduce('ReduceSum', w.reshape(each, [batch, channels, 1, ...kernel]), [0], false);
+    }
+  }
+  const upstream = multiplier === 1 ? dy : w.reshape(dy, [batch, channels, multiplier, ...output]);
   const taps = tapViews(w, x, shapes).map((view) => {
     const product = w.op('Mul', [upstream, multiplier === 1 ? view : w.reshape(view, [batch, channels, 1, ...output])]);
     return w.reshape(w.reduce('ReduceSum', product, multiplier === 1 ? [0, 2, 3] : [0, 3, 4], false), [filters, 1, 1]);

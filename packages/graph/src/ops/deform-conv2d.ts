@@ -1,5 +1,7 @@
 import { deformableConvolve2d, effectiveKernel, type DeformableAttributes } from '@convkit/core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { writeBiasGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
+import { writeDeformGradients } from '../onnx/deform-gradient.js';
 import { NCHW, OIHW, PLAIN } from '../onnx/layout.js';
 import { int, ints } from '../onnx/program.js';
 import { windowPads } from '../onnx/window.js';
@@ -57,5 +59,22 @@ export const deformConv2d = defineOp<'deformConv2d'>({
       group: int(known(x.shape, 3) / known(kernel.shape, 2)), offset_group: int(known(offset.shape, 3) / (2 * kh * kw)),
     });
     return { name, shape, layout: NCHW };
+  },
+  gradient: (w, { inputs, output: { shape }, upstream, attributes: { strides, padding, dilations, modulated }, needs }) => {
+    const [x, kernel, offset, ...rest] = inputs as [OnnxValue, OnnxValue, OnnxValue, ...OnnxValue[]];
+    const [mask, bias] = modulated ? rest : [undefined, ...rest];
+    const [batch, h, across, channels] = x.shape as number[] as [number, number, number, number];
+    const [, rows, columns, filters] = shape as number[] as [number, number, number, number];
+    const [kh, kw, inside] = kernel.shape as number[] as [number, number, number];
+    const dy = w.as(upstream, NCHW);
+    const shapes: ConvolutionShapes = { batch, input: [h, across], output: [rows, columns], kernel: [kh, kw], channels, filters, groups: channels / inside, strides, dilations, padding };
+    const gradients = writeDeformGradients(w, w.as(x, NCHW), w.as(kernel, OIHW), w.as(offset, NCHW), mask && w.as(mask, NCHW), dy, shapes, known(offset.shape, 3) / (2 * kh * kw));
+    return [
+      { name: gradients.x, shape: x.shape, layout: NCHW },
+      { name: gradients.kernel, shape: kernel.shape, layout: OIHW },
+      { name: gradients.offset, shape: offset.shape, layout: NCHW },
+      ...(mask && gradients.mask !== undefined ? [{ name: gradients.mask, shape: mask.shape, layout: NCHW }] : []),
+      ...(bias && needs[inputs.length - 1] ? [{ name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN }] : []),
+    ];
   },
 });

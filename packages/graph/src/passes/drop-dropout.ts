@@ -1,5 +1,5 @@
 import { isKind } from '../graph.js';
 import { rewrite, type Pass } from './rewrite.js';
 
-/** Removes dropout, which is the identity at inference. */
-export const dropDropout: Pass = (graph) => rewrite(graph, (node, [input]) => (isKind(node, 'dropout') ? input : undefined));
+/** Removes what is the identity at inference: dropout, and factors on gradients. */
+export const dropDropout: Pass = (graph) => rewrite(graph, (node, [input]) => (isKind(node, 'dropout') || isKind(node, 'scaleGradient') ? input : undefined));
