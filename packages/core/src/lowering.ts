@@ -70,8 +70,6 @@ export interface OpAttributes {
   resize: { readonly size: readonly [number, number]; readonly method: 'nearest' | 'bilinear'; readonly alignCorners: boolean; readonly halfPixelCenters: boolean };
   /** Identity at inference. `perSample`: a sample is dropped as a whole (stochastic depth), not element by element. */
   dropout: { readonly rate: number; readonly perSample?: boolean };
-  /** Identity, whose gradient is multiplied: a learning rate of its own for what stands in front. */
-  scaleGradient: { readonly factor: number };
 }
 
 export type OpKind = keyof OpAttributes;
@@ -90,8 +88,6 @@ export interface Lowering {
 
 /** A layer that says how it reads as primitive ops. */
 export interface Lowerable {
-  /** True where `lower` describes inference only and a training step would not be the layer's. Default false. */
-  readonly inferenceOnly?: boolean;
   lower(g: Lowering, inputs: readonly Value[]): Value;
 }
 

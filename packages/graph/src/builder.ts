@@ -1,6 +1,7 @@
 import type { Lowering, OpAttributes, OpKind, Value, ValueShape } from '@convkit/core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import type { ConstantNode, DerivedKind, DerivedNode, GraphNode, InputNode, OpNode, Origin, WeightNode } from './graph.js';
+import { derivedShape, type Derivation } from './derived.js';
+import type { ConstantNode, DerivedNode, GraphNode, InputNode, OpNode, Origin, WeightNode } from './graph.js';
 import { opOf } from './ops/index.js';
 
 /** Makes nodes: the graph side of `lower(g, inputs)`, and what passes rebuild graphs with. */
@@ -33,8 +34,9 @@ export class GraphBuilder implements Lowering {
     return { id: this.nextId++, kind: 'constant', fill, shape, origin: this.origin };
   }
 
-  derived(derive: DerivedKind, from: readonly GraphNode[], shape: ValueShape, epsilon: number): DerivedNode {
-    return { id: this.nextId++, kind: 'derived', derive, from, shape, epsilon, origin: this.origin };
+  derived(derivation: Derivation, from: readonly GraphNode[]): DerivedNode {
+    const shape = derivedShape(derivation, from.map((node) => node.shape));
+    return { id: this.nextId++, kind: 'derived', derivation, from, shape, origin: this.origin };
   }
 
   op<K extends OpKind>(kind: K, inputs: readonly Value[], attributes: OpAttributes[K]): OpNode<K> {

@@ -1,12 +1,18 @@
-import type { DerivedKind, GraphNode, OpNode } from '../graph.js';
+import type { GraphNode, OpNode } from '../graph.js';
 import { isKind, isOp, readers } from '../graph.js';
+import { batchNormTerms } from './batch-norm-terms.js';
 import { rewrite, type Pass } from './rewrite.js';
 
-/** Ops that a following batch norm folds into, and how it scales their kernel. */
-const FOLDABLE: Readonly<Record<string, DerivedKind>> = { conv2d: 'bnKernel', dense: 'bnKernel', depthwiseConv2d: 'bnDepthwiseKernel', convTranspose2d: 'bnTransposedKernel' };
+/** Ops that a following batch norm folds into: how a factor for each output lies against their kernel. */
+const FACTOR_SHAPES: Readonly<Record<string, (kernel: readonly number[]) => number[]>> = {
+  conv2d: (kernel) => kernel.slice(-1),
+  dense: (kernel) => kernel.slice(-1),
+  depthwiseConv2d: (kernel) => [1, 1, ...kernel.slice(-2)],
+  convTranspose2d: (kernel) => [1, 1, ...kernel.slice(-2, -1), 1],
+};
 
 function isFoldable(node: GraphNode | undefined): node is OpNode {
-  return node !== undefined && isOp(node) && node.kind in FOLDABLE && node.fused === undefined && node.inputs.slice(1).every((input) => !isOp(input) && input.kind !== 'input');
+  return node !== undefined && isOp(node) && node.kind in FACTOR_SHAPES && node.fused === undefined && node.inputs.slice(1).every((input) => !isOp(input) && input.kind !== 'input');
 }
 
 /**
@@ -19,12 +25,9 @@ export const foldBatchNorm: Pass = (graph) => {
     if (!isKind(node, 'batchNorm')) return undefined;
     const producer = node.inputs[0];
     if (!isFoldable(producer) || uses.get(producer) !== 1) return undefined;
-    const [, gamma, beta, mean, variance] = inputs as [GraphNode, GraphNode, GraphNode, GraphNode, GraphNode];
     const [x, kernel, bias] = producer.inputs.map(renew) as [GraphNode, GraphNode, GraphNode | undefined];
-    const { epsilon } = node.attributes;
-    const derive = FOLDABLE[producer.kind] as DerivedKind;
-    const scaled = builder.derived(derive, [kernel, gamma, variance], kernel.shape, epsilon);
-    const shift = builder.derived('bnBias', [bias ?? builder.constant(0, gamma.shape as number[]), gamma, beta, mean, variance], gamma.shape, epsilon);
+    const { ratio, shift } = batchNormTerms(builder, inputs, node.attributes.epsilon, bias);
+    const scaled = builder.derived({ kind: 'scale', shape: FACTOR_SHAPES[producer.kind]?.(kernel.shape as number[]) ?? [] }, [kernel, ratio]);
     return builder.at(producer.origin).opWith(producer.kind, [x, scaled, shift], producer.attributes, undefined);
   });
 };

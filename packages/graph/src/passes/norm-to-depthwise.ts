@@ -1,4 +1,5 @@
 import { isKind, type GraphNode } from '../graph.js';
+import { batchNormTerms } from './batch-norm-terms.js';
 import { rewrite, type Pass } from './rewrite.js';
 
 /**
@@ -7,9 +8,7 @@ import { rewrite, type Pass } from './rewrite.js';
  */
 export const normToDepthwise: Pass = (graph) => rewrite(graph, (node, inputs, builder) => {
   if (!isKind(node, 'batchNorm') || node.shape.length !== 4) return undefined;
-  const [x, gamma, beta, mean, variance] = inputs as [GraphNode, GraphNode, GraphNode, GraphNode, GraphNode];
-  const channels = gamma.shape[0] as number;
-  const kernel = builder.derived('bnScale', [gamma, variance], [1, 1, channels, 1], node.attributes.epsilon);
-  const bias = builder.derived('bnBias', [builder.constant(0, [channels]), gamma, beta, mean, variance], [channels], node.attributes.epsilon);
-  return builder.op('depthwiseConv2d', [x, kernel, bias], { strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1] });
+  const { ratio, shift } = batchNormTerms(builder, inputs, node.attributes.epsilon);
+  const kernel = builder.derived({ kind: 'reshape', shape: [1, 1, node.shape[3] as number, 1] }, [ratio]);
+  return builder.op('depthwiseConv2d', [inputs[0] as GraphNode, kernel, shift], { strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1] });
 });

@@ -22,12 +22,13 @@ export function rewrite(graph: Graph, visit: Visitor): Graph {
   return { name: graph.name, inputs, outputs, nodes: reachable(outputs, inputs) };
 }
 
-function copy(node: GraphNode, inputs: readonly GraphNode[], builder: GraphBuilder): GraphNode {
+/** A node as it is, with its inputs in the new graph. */
+export function copy(node: GraphNode, inputs: readonly GraphNode[], builder: GraphBuilder): GraphNode {
   switch (node.kind) {
     case 'input': return builder.input(node.shape);
     case 'weight': return builder.weight(node.variable);
     case 'constant': return builder.constant(node.fill, node.shape as number[]);
-    case 'derived': return builder.derived(node.derive, inputs, node.shape, node.epsilon);
+    case 'derived': return builder.derived(node.derivation, inputs);
     default: return builder.opWith(node.kind, inputs, node.attributes, node.fused);
   }
 }

@@ -1,0 +1,46 @@
+/** The passes keep what every family's small variant predicts, and what every block does. */
+import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-wasm';
+import { CompiledModel, EXPORT_PASSES, INFERENCE_PASSES, optimize, trace, type Pass } from '@convkit/graph';
+import { zoo } from '@convkit/zoo';
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { contractInput, contractModel, difference } from './contract.js';
+import { DESCRIPTORS } from './descriptors.js';
+
+beforeAll(() => tf.setBackend('wasm'));
+
+const LISTS: readonly (readonly [string, readonly Pass[]])[] = [['INFERENCE_PASSES', INFERENCE_PASSES], ['EXPORT_PASSES', EXPORT_PASSES]];
+
+/** Random statistics too: with those of a new model, a batch norm is nearly the identity. */
+function randomised(network: LayersModel): LayersModel {
+  tf.tidy(() => network.setWeights(network.getWeights().map((weight, i) => (weight.rank > 1 ? weight : tf.randomUniform(weight.shape, 0.3, 1.2, 'float32', i + 1)))));
+  return network;
+}
+
+function expectSame(network: LayersModel, x: tf.Tensor, passes: readonly Pass[]): void {
+  const before = tf.memory().numTensors;
+  const program = new CompiledModel(optimize(trace(network), passes));
+  expect(tf.tidy(() => difference(program.predict(x) as tf.Tensor, network.predict(x) as tf.Tensor))).toBeLessThan(1e-5);
+  program.dispose();
+  expect(tf.memory().numTensors, 'no tensor is left').toBe(before);
+}
+
+describe.each(LISTS)('%s', (_, passes) => {
+  test.each(zoo.list({ tiny: true }).filter(({ params }) => params === undefined).map(({ id }) => id))('keep what %s predicts', (id) => {
+    const network = randomised(zoo.get(id).build({ seed: 1 }));
+    const x = tf.randomNormal([2, ...zoo.get(id).input], 0, 1, 'float32', 3);
+    expectSame(network, x, passes);
+    network.dispose();
+    x.dispose();
+  });
+
+  test.each(DESCRIPTORS.map((descriptor) => [`${descriptor.exported}: ${descriptor.title}`, descriptor] as const))('keep what %s does', (__, descriptor) => {
+    const network = contractModel(descriptor);
+    const x = contractInput(descriptor);
+    expectSame(network, x, passes);
+    network.dispose();
+    x.dispose();
+  });
+});
