@@ -16,6 +16,7 @@ const FLAGS = [
   '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
   '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader',
 ];
+const BACKENDS = /** @type {const} */ (['wasm', 'webgl', 'webgpu']);
 const ROW_SECONDS = 60;
 /** Warnings of the browser about speed. */
 const HARMLESS = /GPU stall due to ReadPixels|powerPreference option is currently ignored/;
@@ -81,11 +82,15 @@ async function checkBackend(page, backend, rows, names, said) {
   return failed;
 }
 
+const [only, prefix = ''] = process.argv.slice(2);
+if (only !== undefined && !BACKENDS.some((backend) => backend === only)) {
+  console.error(`the backend must be one of ${BACKENDS.join(', ')}, got ${JSON.stringify(only)}`);
+  process.exit(2);
+}
 if (!existsSync(BROWSER)) {
   console.log(`no browser at ${BROWSER}: blocks were not checked on webgl and webgpu (set CHROMIUM, or install chromium)`);
   process.exit(0);
 }
-const [only, prefix = ''] = process.argv.slice(2);
 const server = await serve(await bundle());
 const browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
 try {
@@ -100,9 +105,10 @@ try {
   });
   const { rows: names, exceptions } = await page.evaluate(() => /** @type {ContractPage} */ (/** @type {any} */ (globalThis).contract));
   const rows = names.flatMap((name, index) => (name.startsWith(prefix) ? [index] : []));
+  if (rows.length === 0) throw new Error(`no row of the descriptor table begins with ${JSON.stringify(prefix)}`);
   console.log(`Chromium ${browser.version()}: ${rows.length} rows of the descriptor table`);
   let failed = 0;
-  for (const backend of /** @type {const} */ (['wasm', 'webgl', 'webgpu'])) {
+  for (const backend of BACKENDS) {
     if (backend === 'wasm' || only === undefined || only === backend) failed += await checkBackend(page, backend, rows, names, errors);
   }
   for (const { backend, row, check, why } of exceptions) console.log(`known: ${backend}, ${row}: ${check}: ${why}`);
