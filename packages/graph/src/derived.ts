@@ -18,6 +18,8 @@ export interface Derivations {
   reshape: { readonly shape: readonly number[] };
   /** The elements at `indices` along an axis, from [value]. */
   take: { readonly axis: number; readonly indices: readonly number[] };
+  /** `count` zeros behind the others along an axis, from [value]. */
+  extend: { readonly axis: number; readonly count: number };
 }
 
 export type DerivationKind = keyof Derivations;
@@ -29,6 +31,7 @@ export function derivedShape(derivation: Derivation, from: readonly ValueShape[]
   switch (derivation.kind) {
     case 'reshape': return derivation.shape;
     case 'take': return first.map((n, axis) => (axis === derivation.axis ? derivation.indices.length : n));
+    case 'extend': return first.map((n, axis) => (n !== null && axis === derivation.axis ? n + derivation.count : n));
     default: return first;
   }
 }
@@ -52,6 +55,7 @@ export function deriveValue(derivation: Derivation, from: readonly tf.Tensor[]):
       case 'scaleInput': return tf.reshape(timesInput(first, second, derivation.groups), first.shape);
       case 'response': return tf.add(first, tf.reshape(tf.sum(timesInput(second, third, derivation.groups), [0, 1]), [-1]));
       case 'reshape': return tf.reshape(first, [...derivation.shape]);
+      case 'extend': return tf.pad(first, first.shape.map((_, axis): [number, number] => [0, axis === derivation.axis ? derivation.count : 0]));
       // wasm remembers another shape for what it gathered, and its fused kernels look there: the product is a tensor of its own.
       case 'take': return tf.mul(tf.gather(first, tf.tensor1d([...derivation.indices], 'int32'), derivation.axis), 1);
     }

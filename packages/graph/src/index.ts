@@ -5,6 +5,7 @@ export { inputsOf, isKind, isOp, readers, type ConstantNode, type DerivedNode, t
 export { defineOp, elements, type OpCost, type OpDefinition, type OpWindow } from './op.js';
 export { opOf, OPS } from './ops/index.js';
 export { absorbShuffles, viewChannels } from './passes/absorb-shuffles.js';
+export { alignChannels } from './passes/align-channels.js';
 export { cancelTransposes } from './passes/cancel-transposes.js';
 export { dropDropout } from './passes/drop-dropout.js';
 export { foldBatchNorm } from './passes/fold-batch-norm.js';

@@ -1,5 +1,6 @@
 import type { Graph } from '../graph.js';
 import { absorbShuffles, viewChannels } from './absorb-shuffles.js';
+import { alignChannels } from './align-channels.js';
 import { cancelTransposes } from './cancel-transposes.js';
 import { dropDropout } from './drop-dropout.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
@@ -24,8 +25,11 @@ const EVERYWHERE: readonly Pass[] = [dropDropout, shareCommon, cancelTransposes,
  */
 export const INFERENCE_PASSES: readonly Pass[] = [...EVERYWHERE, absorbShuffles, fuseActivation, removeDeadCode];
 
-/** The passes of export to ONNX, whose runtime fuses activations itself and copies pieces of whole channels at the speed of memory. */
-export const EXPORT_PASSES: readonly Pass[] = [...EVERYWHERE, viewChannels, normToDepthwise, removeDeadCode];
+/**
+ * The passes of export to ONNX, whose runtime fuses activations itself and copies pieces of whole channels at the speed of
+ * memory; for its blocked layout, batch norms that are left become depthwise convolutions and odd widths are rounded up.
+ */
+export const EXPORT_PASSES: readonly Pass[] = [...EVERYWHERE, viewChannels, normToDepthwise, alignChannels, removeDeadCode];
 
 /** The graph as `compile` runs it: no dropout, batch norms folded, activations fused. */
 export function optimize(graph: Graph, passes: readonly Pass[] = INFERENCE_PASSES): Graph {

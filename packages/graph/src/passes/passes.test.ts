@@ -6,7 +6,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { relativeError } from '@convkit/testing';
 import { beforeAll, expect, test } from 'vitest';
-import { cancelTransposes, CompiledModel, compile, dropDropout, foldBatchNorm, foldBatchNormAhead, fuseActivation, optimize, removeDeadCode, shareCommon, trace, type Graph, type Pass } from '../index.js';
+import { alignChannels, cancelTransposes, CompiledModel, compile, dropDropout, foldBatchNorm, foldBatchNormAhead, fuseActivation, isOp, optimize, removeDeadCode, shareCommon, trace, type Graph, type Pass } from '../index.js';
 
 beforeAll(async () => {
   await tf.setBackend('wasm');
@@ -113,6 +113,18 @@ test('cancelTransposes keeps the last of several reshapes, and none that changes
   const x = reshape(reshape(reshape(input, 64, 3), 4, 48), 192);
   expect(kinds(expectSame(tfl.model({ inputs: input, outputs: x }), cancelTransposes))).toEqual(['reshape']);
   expect(kinds(expectSame(tfl.model({ inputs: input, outputs: activation(reshape(reshape(input, 192), 8, 8, 3), { kind: 'relu' }) }), cancelTransposes))).toEqual(['activation']);
+});
+
+test('alignChannels rounds channels up between convolutions around a depthwise one, and nowhere else', () => {
+  const input = tfl.input({ shape: [8, 8, 3] });
+  const narrow = (x: SymbolicTensor, filters: number) => activation(conv2d(x, { filters, kernelSize: 1 }), { kind: 'relu' });
+  const depthwise = (x: SymbolicTensor) => depthwiseConv2d(x, { kernelSize: 3, padding: 1 });
+  const widths = (outputs: SymbolicTensor) => expectSame(randomise(tfl.model({ inputs: input, outputs })), alignChannels).nodes.filter(isOp).map(({ shape }) => shape[3]);
+  expect(widths(narrow(depthwise(narrow(input, 10)), 7))).toEqual([12, 12, 12, 7, 7]);
+  expect(widths(narrow(narrow(input, 10), 7))).toEqual([10, 10, 7, 7]);
+  expect(widths(depthwise(narrow(input, 10)))).toEqual([10, 10, 10]);
+  const shared = narrow(input, 10);
+  expect(widths(concatenate([shared, narrow(depthwise(shared), 8)]))).toEqual([10, 10, 10, 8, 8, 18]);
 });
 
 test('fuseActivation fuses relu and relu6 into what comes before, sums included', () => {
