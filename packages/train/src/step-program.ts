@@ -141,6 +141,7 @@ function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph, batc
     mask: (shape, rate) => {
       const name = `mask ${masks.length}`;
       masks.push({ name, shape, rate });
+      inputs.push({ name, element: 'float32', shape });
       return name;
     },
     average: (weight, value, momentum, factor) => void averages.set(weight.name, { batch: value, momentum, factor }),
