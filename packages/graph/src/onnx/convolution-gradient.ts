@@ -3,6 +3,7 @@
  * ConvTranspose, the kernel's one matrix product a tap (decisions/006 has what was measured against it).
  */
 import type { Padding } from '@convkit/core';
+import { PLAIN } from './layout.js';
 import { int, ints, type OnnxAttributes } from './program.js';
 import { windowPads } from './window.js';
 import type { OnnxWriter } from './writer.js';
@@ -65,17 +66,21 @@ function flipped(w: OnnxWriter, kernel: string, { kernel: size, channels, filter
   return w.reshape(exchanged, [channels, outside, ...size]);
 }
 
+/** The input with its padding. */
+function padded(w: OnnxWriter, x: string, { padding: [top, bottom, left, right] }: ConvolutionShapes): string {
+  return [top, bottom, left, right].some((n) => n > 0) ? w.op('Pad', [x, w.integers([0, 0, top, left, 0, 0, bottom, right])]) : x;
+}
+
 /** The input as each tap of the kernel sees it: [N, C, H', W'] for every (row, column), row by row. */
 function tapViews(w: OnnxWriter, x: string, shapes: ConvolutionShapes): string[] {
-  const { output, kernel, strides, dilations, padding: [top, bottom, left, right] } = shapes;
-  const padded = [top, bottom, left, right].some((n) => n > 0) ? w.op('Pad', [x, w.integers([0, 0, top, left, 0, 0, bottom, right])]) : x;
-  const whole = kernel[0] === 1 && kernel[1] === 1 && strides[0] === 1 && strides[1] === 1 && padded === x;
-  if (whole) return [x];
+  const { output, kernel, strides, dilations } = shapes;
+  const whole = padded(w, x, shapes);
+  if (kernel[0] === 1 && kernel[1] === 1 && strides[0] === 1 && strides[1] === 1 && whole === x) return [x];
   const axes = w.integers([2, 3]);
   return Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => {
     const start = [Math.floor(tap / kernel[1]) * dilations[0], (tap % kernel[1]) * dilations[1]] as const;
     const end = [0, 1].map((axis) => (start[axis] ?? 0) + ((output[axis] ?? 1) - 1) * (strides[axis] ?? 1) + 1);
-    return w.op('Slice', [padded, w.integers(start), w.integers(end), axes, w.integers(strides)]);
+    return w.op('Slice', [whole, w.integers(start), w.integers(end), axes, w.integers(strides)]);
   });
 }
 
@@ -87,7 +92,8 @@ function timesTransposed(w: OnnxWriter, a: string, b: string): string {
 
 /** d loss / d kernel [F, C / groups, kh, kw]. */
 export function writeKernelGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
-  const { batch, output, kernel, channels, filters, groups } = shapes;
+  const { batch, output, kernel, channels, filters, groups, strides } = shapes;
+  if (groups === 1 && kernel[0] > 1 && strides[0] === 1 && strides[1] === 1) return writeByColumns(w, x, dy, shapes);
   const area = output[0] * output[1];
   const [inside, outside] = [channels / groups, filters / groups];
   const rows = groups === 1 ? [batch, filters, area] : [batch, groups, outside, area];
@@ -96,6 +102,29 @@ export function writeKernelGradient(w: OnnxWriter, x: string, dy: string, shapes
   const taps = tapViews(w, x, shapes).map((view) => w.reshape(w.reduce('ReduceSum', timesTransposed(w, upstream, w.reshape(view, columns)), [0], false), [filters, inside, 1]));
   const stacked = taps.length === 1 ? (taps[0] as string) : w.op('Concat', taps, { axis: int(2) });
   return w.reshape(stacked, [filters, inside, ...kernel]);
+}
+
+/**
+ * The same at stride 1, one product for each column of the kernel: dy stands kh times above itself, each time moved down
+ * by one row of the kernel, so that a product has kh times the rows and a third of the copies are made.
+ */
+function writeByColumns(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
+  const { batch, output, kernel: [kh, kw], channels, filters, dilations } = shapes;
+  const reach = dilations[0] * (kh - 1);
+  const rows = output[0] + reach;
+  const zeros = (count: number) => w.as(w.constant(`zeros ${[batch, filters, count, output[1]].join('x')}`, new Float32Array(batch * filters * count * output[1]), [batch, filters, count, output[1]]), PLAIN);
+  const moved = Array.from({ length: kh }, (_, i) => [i * dilations[0], reach - i * dilations[0]] as const)
+    .flatMap(([above, below]) => [...(above > 0 ? [zeros(above)] : []), dy, ...(below > 0 ? [zeros(below)] : [])]);
+  const upstream = w.reshape(w.op('Concat', moved, { axis: int(2) }), [batch, filters * kh, rows * output[1]]);
+  const whole = padded(w, x, shapes);
+  const columns = Array.from({ length: kw }, (_, j) => {
+    const start = j * dilations[1];
+    const view = w.op('Slice', [whole, w.integers([0, start]), w.integers([rows, start + output[1]]), w.integers([2, 3])]);
+    const product = timesTransposed(w, upstream, w.reshape(view, [batch, channels, rows * output[1]]));
+    return w.reshape(w.reduce('ReduceSum', product, [0], false), [filters, kh, channels, 1]);
+  });
+  const stacked = columns.length === 1 ? (columns[0] as string) : w.op('Concat', columns, { axis: int(3) });
+  return w.transpose(stacked, [0, 2, 1, 3]);
 }
 
 /**
