@@ -147,6 +147,12 @@ it('takes an entry that is a folder, and a long file that a generator wrote', ()
   })).toEqual([]);
 });
 
+it('leaves an optional peer out of the install line', () => {
+  const peers = { peerDependencies: { '@tensorflow/tfjs-core': '^4.22.0', 'onnxruntime-node': '^1.30.0' } };
+  expect(problemsOf(core(peers))).toHaveLength(1);
+  expect(problemsOf(core({ ...peers, peerDependenciesMeta: { 'onnxruntime-node': { optional: true } } }))).toEqual([]);
+});
+
 it('asks for what is missing', () => {
   const root = temporaryFolder({ 'package.json': { workspaces: ['packages/*'] }, 'LICENSE': 'licence\n', 'packages/core/package.json': manifest('core') });
   const from = checkPackages(root).problems.map((problem) => problem.from);

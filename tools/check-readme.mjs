@@ -71,6 +71,7 @@ export function checkReadme(root, dir, manifest) {
   const install = text.split(/^## Install$/m)[1]?.split(/^## /m)[0] ?? '';
   if (!install.includes(manifest.name)) messages.push(`Install must name ${manifest.name}`);
   for (const peer of Object.keys(manifest.peerDependencies ?? {})) {
+    if (manifest.peerDependenciesMeta?.[peer]?.optional === true) continue;
     if (!install.includes(peer)) messages.push(`Install must name the peer ${peer}`);
   }
   if (manifest.bin === undefined && exampleOf(text) === undefined) messages.push('Example must have a ```js block followed by a ```text block with what it prints');
