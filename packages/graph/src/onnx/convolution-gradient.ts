@@ -90,16 +90,27 @@ function timesTransposed(w: OnnxWriter, a: string, b: string): string {
   return w.op('FusedMatMul', [a, b], attributes, 'com.microsoft');
 }
 
+/**
+ * Sum over the images of a b^T: a [N, F, K], b [N, C, K] -> [F, C]. Where a product is larger than what it is made of, the
+ * images are put side by side first, which makes one long product of all.
+ */
+function summedProduct(w: OnnxWriter, a: string, b: string, [batch, f, c, k]: readonly [number, number, number, number]): string {
+  if (f * c <= k * (f + c)) return w.reduce('ReduceSum', timesTransposed(w, a, b), [0], false);
+  const beside = (value: string, rows: number) => w.reshape(w.transpose(value, [1, 0, 2]), [rows, batch * k]);
+  return w.op('Gemm', [beside(a, f), beside(b, c)], { transB: int(1) });
+}
+
 /** d loss / d kernel [F, C / groups, kh, kw]. */
 export function writeKernelGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
   const { batch, output, kernel, channels, filters, groups, strides } = shapes;
   if (groups === 1 && kernel[0] > 1 && strides[0] === 1 && strides[1] === 1) return writeByColumns(w, x, dy, shapes);
   const area = output[0] * output[1];
   const [inside, outside] = [channels / groups, filters / groups];
-  const rows = groups === 1 ? [batch, filters, area] : [batch, groups, outside, area];
-  const columns = groups === 1 ? [batch, channels, area] : [batch, groups, inside, area];
-  const upstream = w.reshape(dy, rows);
-  const taps = tapViews(w, x, shapes).map((view) => w.reshape(w.reduce('ReduceSum', timesTransposed(w, upstream, w.reshape(view, columns)), [0], false), [filters, inside, 1]));
+  const upstream = w.reshape(dy, groups === 1 ? [batch, filters, area] : [batch, groups, outside, area]);
+  const productWith = (view: string) => (groups === 1
+    ? summedProduct(w, upstream, w.reshape(view, [batch, channels, area]), [batch, filters, channels, area])
+    : w.reduce('ReduceSum', timesTransposed(w, upstream, w.reshape(view, [batch, groups, inside, area])), [0], false));
+  const taps = tapViews(w, x, shapes).map((view) => w.reshape(productWith(view), [filters, inside, 1]));
   const stacked = taps.length === 1 ? (taps[0] as string) : w.op('Concat', taps, { axis: int(2) });
   return w.reshape(stacked, [filters, inside, ...kernel]);
 }
@@ -120,8 +131,8 @@ function writeByColumns(w: OnnxWriter, x: string, dy: string, shapes: Convolutio
   const columns = Array.from({ length: kw }, (_, j) => {
     const start = j * dilations[1];
     const view = w.op('Slice', [whole, w.integers([0, start]), w.integers([rows, start + output[1]]), w.integers([2, 3])]);
-    const product = timesTransposed(w, upstream, w.reshape(view, [batch, channels, rows * output[1]]));
-    return w.reshape(w.reduce('ReduceSum', product, [0], false), [filters, kh, channels, 1]);
+    const area = rows * output[1];
+    return w.reshape(summedProduct(w, upstream, w.reshape(view, [batch, channels, area]), [batch, filters * kh, channels, area]), [filters, kh, channels, 1]);
   });
   const stacked = columns.length === 1 ? (columns[0] as string) : w.op('Concat', columns, { axis: int(3) });
   return w.transpose(stacked, [0, 2, 1, 3]);
