@@ -2,8 +2,9 @@ import { Option, type Command } from 'commander';
 import { si } from '@convkit/profile/numbers';
 import type { WrittenRecord } from '../records/write.js';
 import type { AccuracyPlan } from '../suites/accuracy.js';
+import type { OptimizerName } from '../suites/accuracy-job.js';
 import type { Augmentation } from '../suites/training-data.js';
-import type { OptimizerName } from '../suites/trainer.js';
+import type { TrainingEngine } from '../suites/training-engine.js';
 import type { Schedule } from '../suites/schedule.js';
 import { noteLine, printLine } from './io.js';
 import { choiceOption, inputOption, integerOption, listOption, numberOption, readInteger, textOption } from './options.js';
@@ -25,6 +26,8 @@ interface AccuracyFlags {
   readonly testSize?: number;
   readonly input?: [number, number, number];
   readonly jobs?: number;
+  readonly engine?: TrainingEngine | 'auto';
+  readonly threads?: number;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -48,6 +51,8 @@ export function addBenchAccuracy(bench: Command, session: Session): void {
     .addOption(integerOption('--validation-size <n>', 'images held out of training (default: a tenth)', { min: 1 }))
     .addOption(integerOption('--test-size <n>', 'test images (default: all)', { min: 1 }))
     .addOption(inputOption('pad images to this size (default: as they are)'))
+    .addOption(choiceOption('--engine <name>', 'auto: the first that is here', ['auto', 'onnxruntime', 'wasm', 'cpu']))
+    .addOption(integerOption('--threads <n>', 'of onnxruntime (default: the cores, divided by --jobs)', { min: 1, max: 1024 }))
     .addOption(integerOption('--jobs <n>', 'models trained at the same time (default: 1)', { min: 1, max: 64 }))
     .addOption(textOption('--out <folder>', 'where the records go'))
     .addOption(new Option('--json', 'one JSON object'))
@@ -68,6 +73,10 @@ async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPl
   const [{ loadDataset }, { DEFAULT_RECIPE }, { prepareTrainingData }] = await Promise.all([
     import('@convkit/data/node'), import('../suites/accuracy.js'), import('../suites/training-data.js'),
   ]);
+  const { trainingEngine } = await import('../suites/training-engine.js');
+  const engine = await trainingEngine(flags.engine ?? 'auto');
+  if (flags.engine === undefined || flags.engine === 'auto') noteLine(io, `engine ${engine}: the first that trains here`);
+  if (flags.threads !== undefined && flags.threads > 1 && engine !== 'onnxruntime') noteLine(io, `--threads ${flags.threads}: not for ${engine}, which has one`);
   const name = flags.data ?? 'auto';
   const dataset = await loadDataset(name, { signal: io.signal });
   if (dataset.note !== undefined) noteLine(io, dataset.note);
@@ -92,6 +101,7 @@ async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPl
   return {
     data: { name, ...sizes },
     inputShape, classes: dataset.classNames.length, recipe, seeds: flags.seeds ?? [1, 2, 3, 4, 5], concurrency: flags.jobs ?? 1,
+    engine, ...(flags.threads === undefined ? {} : { threads: flags.threads }),
   };
 }
 

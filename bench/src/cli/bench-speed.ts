@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import type { Engine } from '../engines/engine.js';
 import type { WrittenRecord } from '../records/write.js';
 import { milliseconds } from './format.js';
 import { noteLine, printLine } from './io.js';
@@ -14,6 +15,7 @@ interface SpeedFlags {
   readonly pairs?: number;
   readonly quick?: boolean;
   readonly seed?: number;
+  readonly threads?: number;
   readonly timeout?: number;
   readonly input?: [number, number, number];
   readonly classes?: number;
@@ -27,12 +29,13 @@ export function addBenchSpeed(bench: Command, session: Session): void {
     .command('speed')
     .description('time models against a frozen reference, interleaved in fresh processes')
     .argument('[model...]', 'names of convkit list, or model.json files; default: a handful')
-    .addOption(listOption('--engine <ids>', 'engines, comma-separated; auto: the first available and its compiled form; all: every available one', (part) => part))
+    .addOption(listOption('--engine <ids>', 'engines, comma-separated; auto: the first available, its compiled form, and onnxruntime where it is installed; all: every available one', (part) => part))
     .addOption(integerOption('--batch <n>', 'images a run (default: 1)', { min: 1, max: 1024 }))
     .addOption(integerOption('--processes <n>', 'fresh processes (default: 8)', { min: 1, max: 1000 }))
     .addOption(integerOption('--pairs <n>', 'interleaved rounds in each (default: 10)', { min: 1, max: 1000 }))
     .addOption(new Option('--quick', '2 processes of 3 pairs: a look, not a result to publish').conflicts(['processes', 'pairs']))
     .addOption(integerOption('--seed <n>', 'of weights, inputs and order (default: 1)', { min: 0, max: 2 ** 32 - 1 }))
+    .addOption(integerOption('--threads <n>', 'of onnxruntime (default: one a core); tfjs in Node has one', { min: 1, max: 1024 }))
     .addOption(integerOption('--timeout <seconds>', 'for one process (default: 900)', { min: 1, max: 86_400 }))
     .addOption(inputOption())
     .addOption(integerOption('--classes <n>', 'outputs of the classifier', { min: 1, max: 1_000_000 }))
@@ -45,15 +48,22 @@ export function addBenchSpeed(bench: Command, session: Session): void {
       const subjects = (await checkedNames(names.length === 0 ? SPEED_HANDFUL : names)).map((name) => ({ name, ...subjectFlags(flags) }));
       const { engines, because } = await chooseEngines(flags.engine ?? ['auto']);
       if (because !== undefined) noteLine(session.io, because);
+      noteThreads(session, engines, flags.threads);
       const design = flags.quick === true ? QUICK_DESIGN : FULL_DESIGN;
       const plan = {
         engines: engines.map((engine) => engine.id), batch: flags.batch ?? 1, processes: flags.processes ?? design.processes, pairs: flags.pairs ?? design.pairs,
-        seed: flags.seed ?? 1, ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
+        seed: flags.seed ?? 1, ...(flags.threads === undefined ? {} : { threads: flags.threads }), ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
       };
       const run = await openRun(session, flags);
       const report = await measureSpeed(subjects, plan, run.context).finally(run.close);
       finishRun(session, report, { json: flags.json === true, folder: run.folder, show: (written) => printLine(session.io, speedTable(written)) });
     });
+}
+
+/** Says which engines run on one thread whatever was asked for. */
+function noteThreads({ io }: Session, engines: readonly Engine[], threads: number | undefined): void {
+  const single = engines.filter(({ threaded = false }) => !threaded).map(({ id }) => id);
+  if (threads !== undefined && threads > 1 && single.length > 0) noteLine(io, `--threads ${threads}: not for ${single.join(', ')}, which ${single.length === 1 ? 'has' : 'have'} one`);
 }
 
 /** Speeds of records as a table: the ratio with its interval, and milliseconds of this machine. */

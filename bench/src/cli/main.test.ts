@@ -219,9 +219,9 @@ describe('a measuring run', () => {
   });
 
   it('asked for an engine that is not here ends with 4 and measures nothing', async () => {
-    const { code, err } = await run(['bench', 'speed', 'resnet_tiny', '--engine', 'onnxruntime', '--out', 'absent'], { runJob: failing });
+    const { code, err } = await run(['bench', 'speed', 'resnet_tiny', '--engine', 'tensorflow', '--out', 'absent'], { runJob: failing });
     expect(code).toBe(4);
-    expect(err).toContain('--engine onnxruntime is not available here: onnxruntime-node is not installed');
+    expect(err).toContain('--engine tensorflow is not available here: @tensorflow/tfjs-node is not installed');
     expect(await readdir(folder)).not.toContain('absent');
   });
 });

@@ -5,16 +5,16 @@ describe('the engines of this machine', () => {
   it('are all listed, each that cannot run with a reason', async () => {
     const reports = await surveyEngines();
     expect(reports.map((report) => report.id)).toEqual([
-      'tensorflow-gpu', 'tensorflow', 'webgpu', 'webgl', 'wasm', 'wasm+compiled', 'wasm-threads', 'cpu', 'cpu+compiled', 'onnxruntime', 'onnxruntime-web',
+      'tensorflow-gpu', 'tensorflow', 'webgpu', 'webgl', 'wasm', 'wasm+compiled', 'wasm-threads', 'cpu', 'cpu+compiled', 'onnxruntime', 'onnxruntime+webgpu', 'onnxruntime+cuda', 'onnxruntime-web',
     ]);
     for (const report of reports) expect(report.available || (report.reason ?? '').length > 10).toBe(true);
-    expect(reports.filter((report) => report.available).map((report) => report.id)).toEqual(['wasm', 'wasm+compiled', 'cpu', 'cpu+compiled']);
+    expect(reports.filter((report) => report.available).map((report) => report.id)).toEqual(expect.arrayContaining(['wasm', 'wasm+compiled', 'cpu', 'cpu+compiled', 'onnxruntime']));
   });
 
-  it('chosen by auto are the first available and its compiled form, and it says why', async () => {
+  it('chosen by auto are the first available, its compiled form and onnxruntime, and it says why', async () => {
     const { engines, because } = await chooseEngines(['auto']);
-    expect(engines.map((engine) => engine.id)).toEqual(['wasm', 'wasm+compiled']);
-    expect(because).toContain('first available (not here: tensorflow-gpu, tensorflow, webgpu, webgl)');
+    expect(engines.map((engine) => engine.id)).toEqual(['wasm', 'wasm+compiled', 'onnxruntime']);
+    expect(because).toContain('first available (not here: tensorflow-gpu, tensorflow, webgpu, webgl), and onnxruntime beside it');
   });
 
   it('chosen by name are never replaced by another', async () => {

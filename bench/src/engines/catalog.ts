@@ -1,10 +1,11 @@
 import { CommandError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { Engine, Unavailable } from './engine.js';
+import { onnxruntimeEngine } from './onnxruntime.js';
 import { behindPackage, needsBrowser, plannedEngine } from './planned.js';
 import { tfjsEngine } from './tfjs.js';
 
-/** Every engine this release knows, the most native first: the order in which `auto` looks. */
+/** Every engine this release knows: tfjs backends, the most native first, which is the order in which `auto` looks; then onnxruntime. */
 export const ENGINES: readonly Engine[] = [
   plannedEngine('tensorflow-gpu', 'tensorflow', () => behindPackage('@tensorflow/tfjs-node-gpu')),
   plannedEngine('tensorflow', 'tensorflow', () => behindPackage('@tensorflow/tfjs-node')),
@@ -15,9 +16,14 @@ export const ENGINES: readonly Engine[] = [
   plannedEngine('wasm-threads', 'wasm', () => needsBrowser('page that is cross-origin isolated')),
   tfjsEngine('cpu', 'plain'),
   tfjsEngine('cpu', 'compiled'),
-  plannedEngine('onnxruntime', 'onnxruntime', () => behindPackage('onnxruntime-node')),
+  onnxruntimeEngine('cpu'),
+  onnxruntimeEngine('webgpu'),
+  onnxruntimeEngine('cuda'),
   plannedEngine('onnxruntime-web', 'onnxruntime', () => needsBrowser('')),
 ];
+
+/** What `auto` adds where it is installed: what tfjs does here and what the same model does natively belong side by side. */
+const NATIVE = 'onnxruntime';
 
 /** Not ways to run faster but things to compare with; only by name, never by `auto` or `all`. */
 const COMPARISONS: readonly Engine[] = [tfjsEngine('wasm', 'stock'), tfjsEngine('cpu', 'stock')];
@@ -48,8 +54,8 @@ export interface EngineChoice {
 }
 
 /**
- * The engines behind a list of ids. `auto` is the first available engine and its compiled form; `all` is every
- * available one. An id that is unknown is wrong usage; a known engine that cannot run here is an error of the
+ * The engines behind a list of ids. `auto` is the first available engine and its compiled form, and onnxruntime where it is
+ * installed; `all` is every available one. An id that is unknown is wrong usage; a known engine that cannot run here is an error of the
  * environment and never replaced by another.
  */
 export async function chooseEngines(ids: readonly string[]): Promise<EngineChoice> {
@@ -89,19 +95,18 @@ async function firstAvailable(all: boolean): Promise<{ engines: Engine[]; line: 
   const available: Engine[] = [];
   const missing: string[] = [];
   for (const engine of ENGINES) {
-    const answer: true | Unavailable = await engine.available();
-    if (answer !== true) {
-      if (available.length === 0) missing.push(engine.id);
-      continue;
-    }
     const [first] = available;
-    if (all || first === undefined || engine.backend === first.backend) available.push(engine);
-    else break;
+    // What is not going to be chosen is not asked: some answers start a process.
+    if (!all && first !== undefined && engine.backend !== first.backend && engine.id !== NATIVE) continue;
+    const answer: true | Unavailable = await engine.available();
+    if (answer === true) available.push(engine);
+    else if (available.length === 0) missing.push(engine.id);
   }
   const [first] = available;
   if (first === undefined) throw new CommandError('environment', 'no engine is available here', 'convkit doctor lists the reasons');
   const names = available.map((engine) => engine.id).join(', ');
   if (all) return { engines: available, line: `engines ${names}: all that are available here` };
   const passed = missing.length === 0 ? 'the first in order' : `the first available (not here: ${missing.join(', ')})`;
-  return { engines: available, line: `engine ${names}: ${passed}` };
+  const beside = first.id !== NATIVE && available.some(({ id }) => id === NATIVE) ? `, and ${NATIVE} beside it` : '';
+  return { engines: available, line: `engine ${names}: ${passed}${beside}` };
 }

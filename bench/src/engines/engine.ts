@@ -13,10 +13,16 @@ export interface Output {
   dispose(): void;
 }
 
-/** What the engine holds now. `tensors` is undefined where there is no such count. */
+/** What the engine holds now; undefined where it does not tell. */
 export interface HeldMemory {
-  readonly bytes: number;
+  readonly bytes: number | undefined;
   readonly tensors: number | undefined;
+}
+
+/** What a record says of the runtime below an engine, beside tfjs' own version and flags. */
+export interface Runtime {
+  readonly threads: number;
+  readonly flags: Readonly<Record<string, string>>;
 }
 
 /** A model made ready on one engine for one batch size. */
@@ -28,7 +34,15 @@ export interface Runner {
   memory(): HeldMemory;
   /** Largest number of bytes in tensors during one (untimed, slower) run; undefined where it cannot be seen. */
   peakBytes?(input: Float32Array): Promise<number>;
-  dispose(): void;
+  readonly runtime?: Runtime;
+  dispose(): void | Promise<void>;
+}
+
+/** How a model is made ready. */
+export interface LoadOptions {
+  readonly batch: number;
+  /** Threads inside an operation; engines with one thread leave it unread. Default: one a core. */
+  readonly threads?: number;
 }
 
 /** Something that runs models. */
@@ -36,6 +50,8 @@ export interface Engine {
   readonly id: string;
   /** The tfjs backend or the runtime below it. */
   readonly backend: string;
+  /** Whether `LoadOptions.threads` means anything to it. */
+  readonly threaded?: boolean;
   available(): Promise<true | Unavailable>;
-  load(model: LayersModel, options: { batch: number }): Promise<Runner>;
+  load(model: LayersModel, options: LoadOptions): Promise<Runner>;
 }

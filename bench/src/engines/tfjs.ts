@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { messageOf } from '../errors.js';
 import type { Engine, Output, Runner } from './engine.js';
+import { inputShapeOf } from './input-shape.js';
 
 /** A tfjs backend that Node can load from npm alone. */
 type Backend = 'cpu' | 'wasm';
@@ -74,15 +75,6 @@ export async function tfjsFlags(): Promise<Record<string, boolean>> {
   const names = ['WASM_HAS_SIMD_SUPPORT', 'WASM_HAS_MULTITHREAD_SUPPORT'];
   const known = await Promise.all(names.map(async (name): Promise<[string, boolean]> => [name, Boolean(await tf.env().getAsync(name))]));
   return Object.fromEntries(known);
-}
-
-/** Height, width and channels that the model takes. Throws when one of them is not fixed. */
-function inputShapeOf(model: LayersModel): number[] {
-  const shape = model.inputs[0]?.shape.slice(1) ?? [];
-  if (shape.length !== 3 || shape.some((size) => size === null)) {
-    throw new Error(`load: the model's input must be a fixed [H, W, C], got [${shape.join(', ')}]`);
-  }
-  return shape as number[];
 }
 
 function plainProgram(model: LayersModel, batch: number): Program {

@@ -1,12 +1,18 @@
 import type { ImageDataset } from '@convkit/data';
+import { TrainError, type OptimizerOptions, type Trainer } from '@convkit/train';
 import * as tf from '@tensorflow/tfjs-core';
-import { tfjsFlags, useBackend } from '../engines/tfjs.js';
+import type { Runtime } from '../engines/engine.js';
+import { tfjsFlags } from '../engines/tfjs.js';
 import type { Emit } from '../progress/protocol.js';
 import type { ResultRecord } from '../records/schema.js';
+import { evaluate } from './evaluation.js';
 import { learningRateShare, type Schedule } from './schedule.js';
 import { openSubject, type SubjectRef } from './subject.js';
-import { createTrainer, type OptimizerName, type Trainer } from './trainer.js';
 import { prepareTrainingData, type Augmentation, type TrainingData } from './training-data.js';
+import { openTrainer, useModelBackend, type TrainingEngine } from './training-engine.js';
+
+/** Optimizers that a recipe may name: SGD with Nesterov momentum, Adam with its usual betas. */
+export type OptimizerName = 'sgd' | 'adam';
 
 /** How a model is trained; the same for every row of a table. */
 export interface Recipe {
@@ -38,7 +44,9 @@ export interface AccuracyJob {
   readonly subject: SubjectRef;
   readonly data: DataPlan;
   readonly recipe: Recipe;
-  readonly engine: 'wasm';
+  readonly engine: TrainingEngine;
+  /** Of onnxruntime; absent: one a core. */
+  readonly threads?: number;
   readonly seed: number;
 }
 
@@ -51,6 +59,7 @@ export interface AccuracyResult {
   readonly rssPeak: number;
   readonly tfjs: string;
   readonly flags: Readonly<Record<string, boolean>>;
+  readonly runtime?: Runtime;
 }
 
 /** Trains and then reads the test set once. */
@@ -58,22 +67,34 @@ export async function runAccuracyJob(job: AccuracyJob, emit: Emit): Promise<Accu
   const { loadDataset } = await import('@convkit/data/node');
   // The parent has looked already, and has downloaded what can be had.
   const dataset = await loadDataset(job.data.name, { download: false });
-  await useBackend(job.engine);
+  await useModelBackend(job.engine);
   const classes = dataset.classNames.length;
   const inputShape = job.subject.inputShape ?? dataset.imageShape;
   const data = prepareTrainingData(dataset, { ...job.data, inputShape, batch: job.recipe.batch, seed: job.seed, augmentation: job.recipe.augmentation });
   const subject = await openSubject({ ...job.subject, inputShape, classes });
   const model = await subject.build({ initialWeights: 'random', seed: job.seed });
-  const trainer = createTrainer(model, { ...job.recipe, classes });
+  const { trainer, runtime } = await openTrainer(model, job.engine, {
+    optimizer: optimizerOf(job.recipe), loss: { kind: 'softmaxCrossEntropy', labelSmoothing: job.recipe.labelSmoothing }, seed: job.seed,
+    ...(job.threads === undefined ? {} : { threads: job.threads }),
+  });
   const run = await train(trainer, data, job, emit);
-  trainer.dispose();
+  await trainer.dispose();
   return {
     run,
     dataset: { name: dataset.name, source: publicSource(dataset), sha256: dataset.sha256, nTrain: data.sizes.train, nVal: data.sizes.validation, nTest: data.sizes.test },
     rssPeak: process.resourceUsage().maxRSS * 1024,
     tfjs: tf.version_core,
     flags: await tfjsFlags(),
+    ...(runtime === undefined ? {} : { runtime }),
   };
+}
+
+/**
+ * A recipe's optimiser. The decay is added to the gradients of kernels only: biases and batch normalisation have one dimension,
+ * and decaying those costs accuracy (arXiv 1812.01187, section 3.1). Adam's epsilon is tfjs' own.
+ */
+export function optimizerOf({ optimizer, momentum, weightDecay }: Pick<Recipe, 'optimizer' | 'momentum' | 'weightDecay'>): OptimizerOptions {
+  return optimizer === 'sgd' ? { kind: 'sgd', momentum, nesterov: true, weightDecay } : { kind: 'adam', epsilon: 1e-7, weightDecay };
 }
 
 /** Where the data came from, without the machine's folders: records are published. */
@@ -83,7 +104,7 @@ export function publicSource({ source }: Pick<ImageDataset, 'source'>): string {
 }
 
 /** Runs the recipe; stops at the first loss that is not finite. */
-export async function train(trainer: Trainer, data: TrainingData, job: Pick<AccuracyJob, 'recipe' | 'seed' | 'task'>, emit: Emit): Promise<SeedRun> {
+export async function train(trainer: Pick<Trainer, 'step' | 'predict'>, data: TrainingData, job: Pick<AccuracyJob, 'recipe' | 'seed' | 'task'>, emit: Emit): Promise<SeedRun> {
   const { recipe, seed, task } = job;
   const steps = recipe.epochs * data.stepsPerEpoch;
   emit({ type: 'start', task, label: task, total: steps });
@@ -104,9 +125,9 @@ export async function train(trainer: Trainer, data: TrainingData, job: Pick<Accu
     for (const batch of data.trainBatches(epoch)) {
       learningRate = recipe.learningRate * learningRateShare(recipe.schedule, step, steps);
       clock.start('compute');
-      const loss = await trainer.step(batch, learningRate);
+      const loss = await lossOf(trainer.step(batch, learningRate));
       clock.start('data');
-      if (!Number.isFinite(loss)) {
+      if (loss === undefined) {
         clock.stop();
         return outcome('diverged', { divergedAt: epoch });
       }
@@ -116,16 +137,26 @@ export async function train(trainer: Trainer, data: TrainingData, job: Pick<Accu
       emit({ type: 'advance', task, done: step, detail: `epoch ${epoch}/${recipe.epochs} loss ${(lossSum / seen).toFixed(3)}` });
     }
     clock.start('evaluation');
-    const validation = await trainer.evaluate(data.validationBatches());
+    const validation = await evaluate(trainer, data.validationBatches());
     clock.stop();
     const finite = Number.isFinite(validation.loss);
     epochs.push({ epoch, learningRate, trainLoss: lossSum / seen, ...(finite ? { valLoss: validation.loss } : {}), valTop1: validation.top1, seconds: (performance.now() - epochStart) / 1000 });
     if (!finite) return outcome('diverged', { divergedAt: epoch });
   }
   clock.start('evaluation');
-  const test = await trainer.evaluate(data.testBatches());
+  const test = await evaluate(trainer, data.testBatches());
   clock.stop();
   return outcome('ok', { top1: test.top1, testLoss: test.loss, ...(epochs.at(-1)?.valTop1 === undefined ? {} : { valTop1: epochs.at(-1)?.valTop1 }) });
+}
+
+/** The loss of a step; nothing when it was no number. */
+async function lossOf(step: ReturnType<Trainer['step']>): Promise<number | undefined> {
+  try {
+    return (await step).loss;
+  } catch (error) {
+    if (error instanceof TrainError && error.code === 'ERR_TRAIN_LOSS') return undefined;
+    throw error;
+  }
 }
 
 type Part = 'compute' | 'data' | 'evaluation';

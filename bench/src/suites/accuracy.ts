@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Outcome } from '../process/messages.js';
 import { SCHEMA_VERSION, type RecordDraft } from '../records/schema.js';
 import type { WrittenRecord } from '../records/write.js';
@@ -7,6 +8,7 @@ import { environmentNotes, type SuiteContext } from './context.js';
 import { describeSubject } from './describe.js';
 import { failureGroup, joinReports, type SuiteFailure, type SuiteReport } from './report.js';
 import type { SubjectRef } from './subject.js';
+import type { TrainingEngine } from './training-engine.js';
 
 /** An accuracy run: the same recipe, data and seeds for every subject. */
 export interface AccuracyPlan {
@@ -19,6 +21,9 @@ export interface AccuracyPlan {
   /** Children at the same time. Two halve the wait on two cores; the seconds recorded are then those of a shared machine. */
   readonly concurrency: number;
   readonly timeoutMs?: number;
+  readonly engine: TrainingEngine;
+  /** Of onnxruntime; absent: the cores, divided by the children that run at the same time. */
+  readonly threads?: number;
 }
 
 /** Published rows need this many seeds; fewer is a quick look and says so. */
@@ -69,7 +74,9 @@ async function measureSubject(ref: SubjectRef, plan: AccuracyPlan, context: Suit
   // Seeds that finished before an interruption are a result; without one there is nothing to store.
   if (interrupted && finished.length === 0) return { written: [], failures };
 
-  const environment = await context.describeEnvironment({ before, after: await context.readLoad(), tfjs: finished[0]?.tfjs, flags: finished[0]?.flags ?? {} });
+  const { tfjs, flags, runtime } = finished[0] ?? {};
+  const described = await context.describeEnvironment({ before, after: await context.readLoad(), tfjs, flags: { ...flags, ...runtime?.flags } });
+  const environment = runtime === undefined ? described : { ...described, threads: runtime.threads };
   const notes = [
     ...environmentNotes(environment), ...(finished.length < FULL_SEEDS ? ['quick'] : []),
     ...(interrupted ? ['interrupted'] : []), ...(plan.concurrency > 1 ? ['trained-beside-others'] : []),
@@ -86,8 +93,14 @@ async function measureSubject(ref: SubjectRef, plan: AccuracyPlan, context: Suit
 }
 
 function runSeed(ref: SubjectRef, task: string, seed: number, plan: AccuracyPlan, context: SuiteContext): Promise<Outcome<AccuracyResult>> {
-  const job: AccuracyJob = { kind: 'accuracy', task, subject: ref, data: plan.data, recipe: plan.recipe, engine: 'wasm', seed };
+  const job: AccuracyJob = { kind: 'accuracy', task, subject: ref, data: plan.data, recipe: plan.recipe, engine: plan.engine, seed, ...threadsOf(plan) };
   return context.runJob(job, { onEvent: context.emit, signal: context.signal, timeoutMs: plan.timeoutMs ?? DEFAULT_TIMEOUT_MS });
+}
+
+/** Sessions whose threads outnumber the cores wait for each other. */
+function threadsOf({ engine, threads, concurrency }: AccuracyPlan): Pick<AccuracyJob, 'threads'> {
+  if (engine !== 'onnxruntime') return {};
+  return { threads: threads ?? Math.max(1, Math.floor(availableParallelism() / concurrency)) };
 }
 
 function draftWithStatus(shared: Omit<RecordDraft, 'status'>, failed: Exclude<Outcome<AccuracyResult>, { status: 'ok' }> | undefined, diverged: AccuracyResult | undefined): RecordDraft {
@@ -111,7 +124,7 @@ function accuracyGroup(plan: AccuracyPlan, finished: readonly AccuracyResult[]):
       epochs: recipe.epochs, batch: recipe.batch, weightDecay: recipe.weightDecay, labelSmoothing: recipe.labelSmoothing, augment: recipe.augmentation,
       ...(recipe.optimizer === 'sgd' ? { momentum: recipe.momentum } : {}),
     },
-    engine: 'wasm',
+    engine: plan.engine,
     seeds: finished.map(({ run }) => run.seed),
     selectedOn: 'last',
     ...(scores.length === 0 ? {} : { top1: { mean: mean(scores), n: scores.length, ...(deviation === undefined ? {} : { sd: deviation }), ...(ci95 === undefined ? {} : { ci95 }) } }),

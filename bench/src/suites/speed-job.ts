@@ -1,7 +1,7 @@
 import { version_core } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { engineById } from '../engines/catalog.js';
-import type { Runner } from '../engines/engine.js';
+import type { Runner, Runtime } from '../engines/engine.js';
 import { tfjsFlags } from '../engines/tfjs.js';
 import { CommandError } from '../errors.js';
 import type { Emit } from '../progress/protocol.js';
@@ -24,6 +24,8 @@ export interface SpeedJob {
   readonly seed: number;
   readonly sampleMs: number;
   readonly warmUpMs: number;
+  /** For engines that have threads; absent: one a core. */
+  readonly threads?: number;
 }
 
 /** What one engine showed beside its times. */
@@ -35,7 +37,9 @@ export interface EngineObservation {
   readonly ranFirst: boolean;
   readonly inner: number;
   readonly nanFree: boolean;
-  /** Largest |difference| from the plain engine of the same backend; undefined for the plain engine itself. */
+  /** Threads and versions of a runtime that is not tfjs. */
+  readonly runtime?: Runtime;
+  /** Largest |difference| from tfjs' plain engine, the one of the same backend if it ran; undefined for a plain engine itself. */
   readonly maxAbsDiffVsPlain?: number;
   readonly tolerance?: number;
   readonly leakedTensors?: number;
@@ -106,7 +110,7 @@ async function prepare(id: string, { job, models, ranFirst }: { job: SpeedJob; m
   models.set(engine.backend, shared);
   const { model } = shared;
   const loadStart = performance.now();
-  const runner = await engine.load(model, { batch: job.batch });
+  const runner = await engine.load(model, { batch: job.batch, ...(job.threads === undefined ? {} : { threads: job.threads }) });
   const buildMs = shared.buildMs + performance.now() - loadStart;
 
   const inputs = inputsFor(model, job);
@@ -133,6 +137,7 @@ async function prepare(id: string, { job, models, ranFirst }: { job: SpeedJob; m
       ranFirst,
       inner: innerRepeats(steady, job.sampleMs),
       nanFree: values.every(Number.isFinite),
+      ...(runner.runtime === undefined ? {} : { runtime: runner.runtime }),
       ...(before === undefined || after === undefined ? {} : { leakedTensors: Math.max(0, after - before) }),
       ...(peakTensorBytes === undefined ? {} : { peakTensorBytes }),
     },
@@ -182,11 +187,13 @@ function timed(run: () => Promise<void>): Sample {
   };
 }
 
-/** How far a `+compiled` engine's first output is from that of the plain engine on the same backend. */
+/** How far an engine's first output is from that of the plain engine of its backend, or, for another runtime, of any tfjs backend. */
 function compareWithPlain(id: string, contenders: ReadonlyMap<string, Contender>): { maxAbsDiffVsPlain?: number; tolerance?: number } {
-  const expected = contenders.get(id.replace(/\+.*$/, ''))?.values;
-  const values = contenders.get(id)?.values;
-  if (!id.includes('+') || expected === undefined || values === undefined) return {};
+  const contender = contenders.get(id);
+  const plain = id.includes('+') ? contenders.get(id.replace(/\+.*$/, '')) : undefined;
+  const tfjs = contender?.observation.runtime === undefined ? undefined : [...contenders].find(([other, { observation }]) => !other.includes('+') && observation.runtime === undefined)?.[1];
+  const [expected, values] = [(plain ?? tfjs)?.values, contender?.values];
+  if (expected === undefined || values === undefined) return {};
   let difference = values.length === expected.length ? 0 : Number.MAX_VALUE;
   let largest = 0;
   for (const [index, value] of expected.entries()) {

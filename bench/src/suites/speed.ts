@@ -1,3 +1,4 @@
+import type { Runtime } from '../engines/engine.js';
 import type { Outcome } from '../process/messages.js';
 import { SCHEMA_VERSION, type RecordDraft } from '../records/schema.js';
 import type { WrittenRecord } from '../records/write.js';
@@ -20,6 +21,8 @@ export interface SpeedPlan {
   readonly sampleMs?: number;
   readonly warmUpMs?: number;
   readonly timeoutMs?: number;
+  /** For engines that have threads; absent: one a core. */
+  readonly threads?: number;
 }
 
 /** The layout that a published figure needs. */
@@ -77,7 +80,7 @@ async function runProcesses(ref: SubjectRef, task: string, plan: SpeedPlan, cont
   const results: SpeedResult[] = [];
   for (let process = 0; process < plan.processes; process++) {
     const job: SpeedJob = {
-      kind: 'speed', task, subject: ref, batch: plan.batch, engines: plan.engines, process, pairs: plan.pairs, seed: plan.seed,
+      kind: 'speed', task, subject: ref, batch: plan.batch, engines: plan.engines, process, pairs: plan.pairs, seed: plan.seed, ...(plan.threads === undefined ? {} : { threads: plan.threads }),
       sampleMs: plan.sampleMs ?? 20, warmUpMs: plan.warmUpMs ?? 3000,
     };
     const options = { onEvent: context.emit, signal: context.signal, timeoutMs: plan.timeoutMs ?? DEFAULT_TIMEOUT_MS };
@@ -95,6 +98,7 @@ function speedDraft(shared: Omit<RecordDraft, 'status'>, engine: string, plan: S
   if (first === undefined) throw new RangeError('speedDraft: results must hold at least one process');
   const measured = {
     ...shared,
+    environment: withRuntime(shared.environment, first.runtime),
     correctness: correctnessOf(observations),
     memory: memoryOf(observations, results),
     notes: [...shared.notes, ...(plan.engines.length > 1 ? ['memory-of-shared-process'] : [])],
@@ -135,6 +139,11 @@ function speedDraft(shared: Omit<RecordDraft, 'status'>, engine: string, plan: S
       achieved: cost.macs / (p50 * 1e6),
     },
   };
+}
+
+/** The environment as an engine with a runtime of its own sees it. */
+function withRuntime(environment: RecordDraft['environment'], runtime: Runtime | undefined): RecordDraft['environment'] {
+  return runtime === undefined ? environment : { ...environment, threads: runtime.threads, flags: { ...environment.flags, ...runtime.flags } };
 }
 
 function observationOf(result: SpeedResult, engine: string): EngineObservation {

@@ -33,21 +33,26 @@ function contextFor(results: string, runJob = inPlace): { context: SuiteContext;
 describe('a speed run', () => {
   it('records every engine against the reference and against the others, outputs compared', async () => {
     const { context, events } = contextFor('speed');
-    const plan = { engines: ['wasm', 'wasm+compiled'], batch: 2, processes: 2, pairs: 2, seed: 1, sampleMs: 1, warmUpMs: 30 };
+    const plan = { engines: ['wasm', 'wasm+compiled', 'onnxruntime'], batch: 2, processes: 2, pairs: 2, seed: 1, sampleMs: 1, warmUpMs: 30, threads: 1 };
     const report = await measureSpeed([{ name: 'mobilenet_v1_tiny' }], plan, context);
     expect(report.failures).toEqual([]);
     const { records, warnings } = await readResults(join(folder, 'speed'));
     expect(warnings).toEqual([]);
-    expect(records.map((record) => record.speed?.engine).sort()).toEqual(['wasm', 'wasm+compiled']);
+    expect(records.map((record) => record.speed?.engine).sort()).toEqual(['onnxruntime', 'wasm', 'wasm+compiled']);
     const compiled = records.find((record) => record.speed?.engine === 'wasm+compiled')!;
     expect(compiled.correctness).toMatchObject({ nanFree: true, maxAbsDiffVsPlain: expect.any(Number), tolerance: expect.any(Number) });
     expect(compiled.memory).toMatchObject({ leakedTensors: 0, peakTensorBytes: expect.any(Number), rssPeak: expect.any(Number) });
-    expect(compiled.speed?.rivals.map((rival) => rival.engine)).toEqual(['wasm']);
+    expect(compiled.speed?.rivals.map((rival) => rival.engine)).toEqual(['wasm', 'onnxruntime']);
     expect(compiled.speed?.samples).toHaveLength(2);
     expect(compiled.speed?.samples[0]?.pairs).toHaveLength(2);
     expect(compiled.speed?.design.quick).toBe(true);
     expect(compiled.notes).toContain('quick');
     expect(compiled.input.shape).toEqual([2, 28, 28, 1]);
+    expect(compiled.environment.threads).toBeUndefined();
+    const native = records.find((record) => record.speed?.engine === 'onnxruntime')!;
+    expect(native.speed?.backend).toBe('onnxruntime');
+    expect(native.environment).toMatchObject({ threads: 1, flags: { ONNXRUNTIME_PROVIDER: 'cpu', ONNXRUNTIME_VERSION: expect.any(String) } });
+    expect(native.correctness?.maxAbsDiffVsPlain).toBeGreaterThan(0);
     expect(events.at(-1)).toMatchObject({ type: 'end', outcome: expect.stringContaining('wasm+compiled') });
   });
 });
@@ -55,7 +60,7 @@ describe('a speed run', () => {
 describe('an accuracy run', () => {
   const plan = {
     data: { name: 'shapes' as const, trainSize: 96, validationSize: 32, testSize: 32 }, inputShape: [32, 32, 3] as const, classes: 10,
-    recipe: { ...DEFAULT_RECIPE, epochs: 1, batch: 32 }, seeds: [1, 2], concurrency: 1,
+    recipe: { ...DEFAULT_RECIPE, epochs: 1, batch: 32 }, seeds: [1, 2], concurrency: 1, engine: 'onnxruntime' as const, threads: 1,
   };
   const finished = (seed: number, run: Partial<AccuracyResult['run']>): AccuracyResult => ({
     run: { seed, status: 'ok', trainSeconds: 1, time: { computeSeconds: 1, dataSeconds: 0, evaluationSeconds: 0 }, epochs: [], ...run },
@@ -69,7 +74,9 @@ describe('an accuracy run', () => {
     expect(report.failures).toEqual([]);
     const { records, warnings } = await readResults(join(folder, 'accuracy'));
     expect(warnings).toEqual([]);
-    const { accuracy, subject, input } = records[0]!;
+    const { accuracy, subject, input, environment } = records[0]!;
+    expect(accuracy?.engine).toBe('onnxruntime');
+    expect(environment).toMatchObject({ threads: 1, flags: { ONNXRUNTIME_PROVIDER: 'cpu' } });
     expect(subject.config).toEqual({ inputShape: [32, 32, 3], classes: 10 });
     expect(input.shape).toEqual([32, 32, 32, 3]);
     expect(accuracy).toMatchObject({ seeds: [1], dataset: { name: 'shapes', nTrain: 96, nVal: 32, nTest: 32 }, top1: { n: 1, mean: expect.any(Number) } });

@@ -10,6 +10,8 @@ import { toOnnx } from './to-onnx.js';
 export interface OnnxRuntime {
   readonly InferenceSession: InferenceSessionFactory;
   readonly Tensor: TensorConstructor;
+  /** Versions of the parts, such as `node`. */
+  readonly env?: { readonly versions?: Readonly<Record<string, string | undefined>> };
 }
 
 export const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'wasm', 'dml', 'coreml'] as const;

@@ -51,7 +51,7 @@ class CompiledTrainer implements Trainer {
   async step(batch: TrainingBatch, learningRate: number): Promise<StepResult> {
     const images = this.feedsOf(batch);
     const step = await remembered(this.steps, batch.size, () => this.stepSession(stepProgram(this.compilation, batch.size)));
-    const feeds = { ...images, ...this.stateFor(step), 'learning rate': this.tensor(Float32Array.of(learningRate), []) };
+    const feeds: Record<string, Tensor> = { ...images, ...this.stateFor(step), 'learning rate': this.tensor(Float32Array.of(learningRate), []) };
     this.plan.optimizer.scalars(this.done + 1).forEach((value, i) => { feeds[`scalar ${i}`] = this.tensor(Float32Array.of(value), []); });
     const fetches: Record<string, Tensor | null> = { loss: null, correct: null };
     for (const [name, pair] of this.vectors) fetches[`next ${name}`] = pair.next;

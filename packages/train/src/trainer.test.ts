@@ -14,14 +14,14 @@ beforeAll(() => tf.setBackend('wasm'));
 function network({ dropout = 0 } = {}): LayersModel {
   const x = input({ shape: [SIDE, SIDE, 2] });
   const y = activation(batchNorm(conv2d(x, { filters: 4, kernelSize: 3, padding: 1, name: 'conv', useBias: false }), { name: 'bn' }), { kind: 'relu' });
-  const pooled = globalAveragePool(y);
+  const pooled = globalAveragePool(y, { name: 'pool' });
   const kept = dropout === 0 ? pooled : layers.dropout({ rate: dropout }).apply(pooled) as SymbolicTensor;
   const built = model({ inputs: x, outputs: dense(kept, { units: 3, name: 'fc' }) });
   const next = randomStream(7);
   for (const { variable, fixed } of built.weights.map((weight) => ({ variable: weight, fixed: /moving|gamma|beta/.test(weight.originalName) }))) {
     if (fixed) continue;
     const shape = variable.shape as number[];
-    tf.tidy(() => variable.write(tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => next() - 0.5), shape)));
+    tf.tidy(() => void variable.write(tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => next() - 0.5), shape)));
   }
   return built;
 }
