@@ -202,6 +202,7 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'interpolationWeights', 'averageScale', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
   'applyLayer', 'imageShape', 'oneTensor', 'convolutionConfig', 'convolutionShape', 'windowAttributes', 'initializer', 'constantInitializer',
+  'boxAreas', 'boxesOfSide', 'clipBoxes', 'convertBoxes', 'decodeBoxes', 'encodeBoxes', 'boxOverlaps', 'defaultBoxes', 'gridAnchors', 'priorAnchors',
   'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient',
   'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'attentionParts', 'channelKernelSize', 'convolveChannels', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);
