@@ -6,7 +6,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { encode } from './encode.js';
 
 export interface OnnxOptions {
-  /** Version of ONNX' operators; higher where an op of the model needs it (deformable convolution 19, resizing 18). Default 17. */
+  /** Version of ONNX' operators; higher where an op of the model needs it (deformable convolution 19). Default 17. */
   opset?: number;
   /** How input images lie: as in tfjs, or as in torch. Outputs are as in tfjs. Default 'nhwc', with one Transpose at the border. */
   inputLayout?: 'nhwc' | 'nchw';
@@ -27,7 +27,7 @@ const entries = {
 } as const;
 
 /**
- * A model (or a graph) as an ONNX program: batch norms folded, channel shuffles taken into the weights, NCHW inside with
+ * A model (or a graph) as an ONNX program: as EXPORT_PASSES rewrite it, NCHW inside with
  * transposes only at the borders. Reads the weights as they are now.
  * @throws TraceError for a layer that cannot be read as primitive ops, OptionError for an impossible option.
  */

@@ -21,7 +21,7 @@ export interface Ordered {
 export const range = (length: number) => Array.from({ length }, (_, i) => i);
 export const isInOrder = (order: readonly number[]) => order.every((place, i) => place === i);
 
-export function inverseOf(order: readonly number[]): number[] {
+function inverseOf(order: readonly number[]): number[] {
   const inverse: number[] = [];
   order.forEach((place, i) => { inverse[place] = i; });
   return inverse;
