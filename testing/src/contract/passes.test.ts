@@ -1,7 +1,8 @@
 /** The passes keep what every family's small variant predicts, and what every block does. */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { CompiledModel, EXPORT_PASSES, INFERENCE_PASSES, optimize, trace, type Pass } from '@convkit/graph';
+import type { OpKind } from '@convkit/core';
+import { CompiledModel, EXPORT_PASSES, INFERENCE_PASSES, optimize, trace, type Graph, type Pass } from '@convkit/graph';
 import { zoo } from '@convkit/zoo';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
@@ -42,5 +43,29 @@ describe.each(LISTS)('%s', (_, passes) => {
     expectSame(network, x, passes);
     network.dispose();
     x.dispose();
+  });
+});
+
+describe('channel shuffles of the full networks', () => {
+  const left = (id: string, passes: readonly Pass[]) => {
+    const network = zoo.get(id).build({ initialWeights: 'zeros' });
+    const graph = trace(network);
+    network.dispose();
+    const count = (of: Graph, kind: OpKind) => of.nodes.filter((node) => node.kind === kind).length;
+    const rewritten = optimize(graph, passes);
+    return { before: count(graph, 'channelShuffle'), shuffles: count(rewritten, 'channelShuffle'), copies: count(rewritten, 'take') };
+  };
+  const rows = zoo.list().filter(({ family, params }) => family.startsWith('shufflenet') && params !== undefined);
+
+  test.each(rows.map(({ id, family }) => [id, family] as const))('%s', (id, family) => {
+    const exported = left(id, EXPORT_PASSES);
+    const inferred = left(id, INFERENCE_PASSES);
+    expect(exported.shuffles + inferred.copies, 'a copy is made where it is quick, a shuffle where that is').toBe(0);
+    // Version 1 needs its channels of other groups: one copy a shuffle. Version 2 reads slices, but where a stage begins with
+    // two branches that are not alike, as the authors have it.
+    const most = family === 'shufflenet-v1' ? exported.before : id.endsWith('_megvii') ? 3 : 0;
+    expect(exported.copies).toBeLessThanOrEqual(most);
+    // In TensorFlow.js the last shuffle of a stage is read by convolutions only.
+    expect(inferred.before - inferred.shuffles).toBe(family === 'shufflenet-v1' ? 0 : 3);
   });
 });
