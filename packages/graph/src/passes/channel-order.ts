@@ -57,7 +57,11 @@ export class ChannelGatherer {
   /** The view's channels together in one node, in the cheapest order. A channel that is there twice is out of order. */
   gathered(view: View): Ordered {
     const bySource = new Map<GraphNode, number[]>();
-    view.sources.forEach((source, k) => bySource.set(source, [...(bySource.get(source) ?? []), view.channels[k] as number]));
+    view.sources.forEach((source, k) => {
+      const channels = bySource.get(source);
+      if (channels === undefined) bySource.set(source, [view.channels[k] as number]);
+      else channels.push(view.channels[k] as number);
+    });
     const parts = [...bySource].map(([source, channels]) => ({ source, channels: [...new Set(channels)].sort((a, b) => a - b) }));
     const starts = new Map<GraphNode, Map<number, number>>();
     let length = 0;
