@@ -1,0 +1,62 @@
+// Compares our networks in onnxruntime with PyTorch, and with PyTorch's own ONNX export, in fresh processes that take turns
+// (A B B A a round), and prints the ratio of the medians of every pair. Needs a Python with torch and torchvision.
+// usage: node tools/peers/compare.mjs --models resnet18,... --threads 1,2 [--task infer|train] [--batch N] [--size PX] [--rounds R] [--runs R]
+//        [--python python3] [--exports FOLDER of torch-MODEL.onnx] [--engines wasm,...]
+import { execFileSync } from 'node:child_process';
+import { loadavg } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+
+const here = import.meta.dirname;
+const { values } = parseArgs({
+  options: {
+    models: { type: 'string' }, threads: { type: 'string', default: '1' }, task: { type: 'string', default: 'infer' }, batch: { type: 'string', default: '1' }, size: { type: 'string', default: '224' },
+    rounds: { type: 'string', default: '3' }, runs: { type: 'string', default: '15' }, python: { type: 'string', default: 'python3' }, exports: { type: 'string' }, engines: { type: 'string', default: '' },
+  },
+});
+if (values.models === undefined) throw new Error('--models must name at least one model');
+
+const shared = (threads) => ['--task', values.task, '--batch', values.batch, '--size', values.size, '--threads', String(threads), '--runs', values.runs];
+const peers = (model, threads) => {
+  const node = (what, ...more) => () => [process.execPath, [path.join(here, 'convkit_peer.mjs'), what, ...shared(threads), ...more]];
+  return {
+    ours: node(model),
+    torch: () => [values.python, [path.join(here, 'torch_peer.py'), model.replace('_cifar10', ''), ...shared(threads), '--mode', 'channels_last']],
+    ...(values.exports === undefined ? {} : { export: node(path.join(values.exports, `torch-${model}.onnx`)) }),
+    ...Object.fromEntries(values.engines.split(',').filter(Boolean).map((engine) => [engine, node(model, '--engine', engine)])),
+  };
+};
+
+/** Median milliseconds of one process. */
+function time([command, args]) {
+  const output = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 2 ** 26 });
+  return JSON.parse(output.trim().split('\n').at(-1)).median_ms;
+}
+
+const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
+console.log(`load before: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);
+const table = new Table({ head: ['model', 'threads', 'peer', 'ms', 'ours ms', 'peer / ours', 'range'] });
+for (const model of values.models.split(',')) {
+  for (const threads of values.threads.split(',').map(Number)) {
+    const { ours, ...others } = peers(model, threads);
+    for (const [name, peer] of Object.entries(others)) {
+      const pairs = [];
+      try {
+        for (let round = 0; round < Number(values.rounds); round++) {
+          const [a, b] = [time(ours()), time(peer())];
+          const [d, c] = [time(peer()), time(ours())];
+          pairs.push({ ours: a, other: b }, { ours: c, other: d });
+        }
+      } catch (error) {
+        console.error(`${model}, ${name}: ${String(error.message).split('\n')[0]}`);
+        continue;
+      }
+      const ratios = pairs.map((pair) => pair.other / pair.ours);
+      table.push([model, threads, name, median(pairs.map(({ other }) => other)).toFixed(2), median(pairs.map((pair) => pair.ours)).toFixed(2), median(ratios).toFixed(3), `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`]);
+      console.error(table.at(-1).join('  '));
+    }
+  }
+}
+console.log(table.toString());
+console.log(`load after: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);

@@ -1,0 +1,59 @@
+// Times one of our networks in onnxruntime (or any ONNX file), or a training step, and prints one JSON line as torch_peer.py does.
+// usage: node tools/peers/convkit_peer.mjs MODEL|FILE.onnx --task infer|train --batch N --size PX --threads T --runs R [--engine onnxruntime|wasm|wasm+stock|tensorflow]
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    task: { type: 'string', default: 'infer' }, batch: { type: 'string', default: '1' }, size: { type: 'string', default: '224' },
+    threads: { type: 'string', default: '2' }, runs: { type: 'string', default: '15' }, warmup: { type: 'string', default: '3' }, engine: { type: 'string', default: 'onnxruntime' },
+  },
+});
+const [model = ''] = positionals;
+const [batch, size, threads, runs, warmup] = [values.batch, values.size, values.threads, values.runs, values.warmup].map(Number);
+
+/** A network of the zoo; `mobilenet_v2_cifar` is MobileNetV2 with stride 1 in its first convolution and its second stage, as is usual at 32x32. */
+async function network(id, options) {
+  if (id !== 'mobilenet_v2_cifar') return (await import('@convkit/zoo')).zoo.get(id).build(options);
+  const { mobilenetV2, MOBILENETS_V2 } = await import('@convkit/depthwise');
+  const { params: _, macs: __, input: ___, ...row } = MOBILENETS_V2.mobilenet_v2;
+  const stages = row.stages.map((stage, i) => (i === 1 ? { ...stage, stride: 1 } : stage));
+  return mobilenetV2.build({ ...row, stem: { ...row.stem, stride: 1 }, stages, macsAt: undefined }, options);
+}
+
+async function inference() {
+  const { createSession } = await import('@convkit/onnx');
+  const source = model.endsWith('.onnx') ? new Uint8Array(readFileSync(model)) : await network(model, { inputShape: [size, size, 3], seed: 1 });
+  const session = await createSession(source, { threads, inputLayout: 'nchw' });
+  const input = { data: Float32Array.from({ length: batch * 3 * size * size }, () => Math.random() - 0.5), shape: [batch, 3, size, size] };
+  return () => session.run([input]);
+}
+
+async function training() {
+  const { createTrainer } = await import('@convkit/train');
+  if (values.engine !== 'onnxruntime') {
+    await import('@tensorflow/tfjs-backend-wasm');
+    await tf.setBackend(values.engine);
+  }
+  const net = await network(model, { inputShape: [size, size, 3], classes: 10, seed: 1 });
+  const trainer = await createTrainer(net, { engine: values.engine === 'onnxruntime' ? 'onnxruntime' : 'tfjs', threads, optimizer: { kind: 'sgd', momentum: 0.9 } });
+  const images = Float32Array.from({ length: batch * size * size * 3 }, () => Math.random() - 0.5);
+  const labels = Array.from({ length: batch }, (_, i) => i % 10);
+  return () => trainer.step({ images, labels, size: batch }, 0.01);
+}
+
+await tf.setBackend('cpu');
+const step = values.task === 'train' ? await training() : await inference();
+for (let i = 0; i < warmup; i++) await step();
+const ms = [];
+for (let i = 0; i < runs; i++) {
+  const start = performance.now();
+  await step();
+  ms.push(performance.now() - start);
+}
+const sorted = [...ms].sort((a, b) => a - b);
+console.log(JSON.stringify({ peer: `convkit ${values.engine}`, model, task: values.task, batch, size, threads, median_ms: Number(sorted[runs >> 1].toFixed(3)), ms: ms.map((v) => Number(v.toFixed(3))) }));
+process.exit(0);
