@@ -20,9 +20,11 @@ export function addList(program: Command, session: Session): void {
         printJson(session.io, entries);
         return;
       }
-      const rows = entries.map((entry) => [entry.id, entry.family, si(entry.params), si(entry.macs), shape(entry.input)]);
-      printLine(session.io, table([
-        { title: 'model' }, { title: 'family' }, { title: 'params', right: true }, { title: 'MACs', right: true }, { title: 'input', right: true },
-      ], rows));
+      // Family names head their models: a column of them would not fit 80 columns beside the longest names.
+      const rows = entries.flatMap((entry, i) => [
+        ...(entry.family === entries[i - 1]?.family ? [] : [[entry.family, '', '', '']]),
+        [`  ${entry.id}`, si(entry.params), si(entry.macs), shape(entry.input)],
+      ]);
+      printLine(session.io, table([{ title: 'model' }, { title: 'params', right: true }, { title: 'MACs', right: true }, { title: 'input', right: true }], rows));
     });
 }
