@@ -17,4 +17,5 @@ export { removeDeadCode } from './passes/remove-dead-code.js';
 export { rewrite, type Pass, type Visitor } from './passes/rewrite.js';
 export { withBatch } from './passes/with-batch.js';
 export { shareCommon } from './passes/share-common.js';
+export { subsampleFirst } from './passes/subsample-first.js';
 export { graphOf, trace, TraceError, type TraceOptions } from './trace.js';

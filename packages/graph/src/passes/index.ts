@@ -10,6 +10,7 @@ import { normToDepthwise } from './norm-to-depthwise.js';
 import { removeDeadCode } from './remove-dead-code.js';
 import type { Pass } from './rewrite.js';
 import { shareCommon } from './share-common.js';
+import { subsampleFirst } from './subsample-first.js';
 
 /**
  * What pays everywhere, in this order: what is the identity goes first; equal values become one before anything counts
@@ -27,9 +28,9 @@ export const INFERENCE_PASSES: readonly Pass[] = [...EVERYWHERE, absorbShuffles,
 
 /**
  * The passes of export to ONNX, whose runtime fuses activations itself and copies pieces of whole channels at the speed of
- * memory; for its blocked layout, batch norms that are left become depthwise convolutions and odd widths are rounded up.
+ * memory; for its blocked layout, batch norms that are left become depthwise convolutions and odd widths are rounded up. What was measured: decisions/008.
  */
-export const EXPORT_PASSES: readonly Pass[] = [...EVERYWHERE, viewChannels, normToDepthwise, alignChannels, removeDeadCode];
+export const EXPORT_PASSES: readonly Pass[] = [...EVERYWHERE, subsampleFirst, viewChannels, normToDepthwise, alignChannels, removeDeadCode];
 
 /** The graph as `compile` runs it: no dropout, batch norms folded, activations fused. */
 export function optimize(graph: Graph, passes: readonly Pass[] = INFERENCE_PASSES): Graph {

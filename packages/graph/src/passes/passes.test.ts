@@ -6,7 +6,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { relativeError } from '@convkit/testing';
 import { beforeAll, expect, test } from 'vitest';
-import { alignChannels, cancelTransposes, CompiledModel, compile, dropDropout, foldBatchNorm, foldBatchNormAhead, fuseActivation, isOp, optimize, removeDeadCode, shareCommon, trace, type Graph, type Pass } from '../index.js';
+import { alignChannels, cancelTransposes, CompiledModel, compile, dropDropout, foldBatchNorm, foldBatchNormAhead, fuseActivation, isKind, isOp, optimize, removeDeadCode, shareCommon, subsampleFirst, trace, type Graph, type Pass } from '../index.js';
 
 beforeAll(async () => {
   await tf.setBackend('wasm');
@@ -113,6 +113,14 @@ test('cancelTransposes keeps the last of several reshapes, and none that changes
   const x = reshape(reshape(reshape(input, 64, 3), 4, 48), 192);
   expect(kinds(expectSame(tfl.model({ inputs: input, outputs: x }), cancelTransposes))).toEqual(['reshape']);
   expect(kinds(expectSame(tfl.model({ inputs: input, outputs: activation(reshape(reshape(input, 192), 8, 8, 3), { kind: 'relu' }) }), cancelTransposes))).toEqual(['activation']);
+});
+
+test('subsampleFirst picks positions once for 1x1 convolutions with a stride, and leaves other windows alone', () => {
+  const input = tfl.input({ shape: [8, 8, 3] });
+  const strided = (kernelSize: number, padding = 0) => conv2d(input, { filters: 4, kernelSize, strides: 2, padding });
+  const both = expectSame(randomise(tfl.model({ inputs: input, outputs: concatenate([strided(1), strided(1), strided(3, 1)]) })), subsampleFirst);
+  expect(kinds(both).sort()).toEqual(['concat', 'conv2d', 'conv2d', 'conv2d', 'maxPool']);
+  expect(both.nodes.flatMap((node) => (isKind(node, 'conv2d') ? [node.attributes.strides[0]] : [])).sort()).toEqual([1, 1, 2]);
 });
 
 test('alignChannels rounds channels up between convolutions around a depthwise one, and nowhere else', () => {
