@@ -1,8 +1,10 @@
 /** Single operators with recorded values and gradients of other frameworks: the format parity-ops/1. */
+import { roiAlign } from '@convkit/anchors';
 import {
-  adaptiveAvgPool2d, AvgPoolLayer, batchNormalize, batchNormalizeTraining, bilinearSample, convolve2d, deformableConvolve2d, depthwiseConvolve2d, localResponseNormalize, MaxPoolLayer,
+  adaptiveAvgPool2d, AvgPoolLayer, batchNormalize, batchNormalizeTraining, convolve2d, deformableConvolve2d, depthwiseConvolve2d, gridSample2d, localResponseNormalize, MaxPoolLayer,
   resizeBilinear2d, shuffleChannels,
 } from '@convkit/core';
+import { affineGrid2d } from '@convkit/spatial-transformer';
 import * as tf from '@tensorflow/tfjs-core';
 import { fixtureStream } from './fill.js';
 import { relativeError } from './layouts.js';
@@ -59,6 +61,7 @@ function operator<Attributes>(run: (inputs: Inputs, attrs: Attributes) => tf.Ten
 
 type Pair = [number, number];
 type Quad = [number, number, number, number];
+interface Aligned { align_corners: boolean }
 interface PoolAttributes { kernel: Pair; stride: Pair; padding: Pair; ceil_mode: boolean }
 
 const nhwc = (x: tf.Tensor | undefined) => tf.transpose(x as tf.Tensor, [0, 2, 3, 1]) as tf.Tensor4D;
@@ -66,6 +69,8 @@ const nchw = (x: tf.Tensor) => tf.transpose(x, [0, 3, 1, 2]);
 /** OIHW -> HWIO. */
 const hwio = (w: tf.Tensor | undefined) => tf.transpose(w as tf.Tensor, [2, 3, 1, 0]) as tf.Tensor4D;
 const vector = (b: tf.Tensor | undefined) => b as tf.Tensor1D | undefined;
+
+const sampleZeros = (x: tf.Tensor4D, grid: tf.Tensor4D, alignCorners: boolean) => gridSample2d(x, grid, { padding: 'zeros', alignCorners });
 
 /** How an operator of the fixtures reads in convkit. A new one is one entry here; the tests and `convkit parity` follow. */
 export const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -87,23 +92,14 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   avg_pool2d: operator(({ x }, { kernel, stride, padding, ceil_mode, count_include_pad }: PoolAttributes & { count_include_pad: boolean }) =>
     nchw(new AvgPoolLayer({ poolSize: kernel, strides: stride, padding, ceilMode: ceil_mode, countIncludePad: count_include_pad }).call(nhwc(x)))),
   adaptive_avg_pool2d: operator(({ x }, { output_size }: { output_size: Pair }) => nchw(adaptiveAvgPool2d(nhwc(x), output_size))),
-  interpolate_bilinear: operator(
-    ({ x }, { size }: { size: Pair; align_corners: boolean }) => nchw(resizeBilinear2d(nhwc(x), size)),
-    ({ align_corners }) => (align_corners ? 'align_corners' : undefined),
-  ),
-  grid_sample: operator(({ x, grid }, { align_corners }: { align_corners: boolean }) => {
-    const image = nhwc(x);
-    const [n, rows, columns] = grid?.shape as Quad;
-    // (x, y) from -1 to 1, between the centres of the outermost pixels or their outer edges.
-    const pixels = (axis: 0 | 1, length: number) => {
-      const position = tf.reshape(tf.slice(grid as tf.Tensor, [0, 0, 0, axis], [-1, -1, -1, 1]), [-1, 1]) as tf.Tensor2D;
-      return tf.add(tf.mul(position, (align_corners ? length - 1 : length) / 2), (length - 1) / 2) as tf.Tensor2D;
-    };
-    const images = tf.tensor1d(Array.from({ length: n * rows * columns }, (_, i) => Math.floor(i / (rows * columns))), 'int32');
-    const y = bilinearSample(image, { rows: pixels(1, image.shape[1]), columns: pixels(0, image.shape[2]), images });
-    return nchw(tf.reshape(y, [n, rows, columns, image.shape[3]]));
-  }),
+  interpolate_bilinear: operator(({ x }, { size, align_corners }: { size: Pair } & Aligned) => nchw(resizeBilinear2d(nhwc(x), size, align_corners))),
+  grid_sample: operator(({ x, grid }, { align_corners }: Aligned) => nchw(sampleZeros(nhwc(x), grid as tf.Tensor4D, align_corners))),
+  affine_grid: operator(({ theta }, { size: [, , ...size], align_corners }: { size: Quad } & Aligned) => affineGrid2d(theta as tf.Tensor3D, size, align_corners)),
+  spatial_transformer: operator(({ x, theta }, { size: [, , ...size], align_corners }: { size: Quad } & Aligned) =>
+    nchw(sampleZeros(nhwc(x), affineGrid2d(theta as tf.Tensor3D, size, align_corners), align_corners))),
   local_response_norm: operator(({ x }, attrs: { size: number; alpha: number; beta: number; k: number }) => nchw(localResponseNormalize(nhwc(x), attrs))),
+  roi_align: operator(({ x }, { rois, output_size, spatial_scale, sampling_ratio, aligned }: { rois: number[][]; output_size: Pair; spatial_scale: number; sampling_ratio: number; aligned: boolean }) =>
+    nchw(roiAlign(nhwc(x), tf.tensor2d(rois), { outputSize: output_size, spatialScale: spatial_scale, samplingRatio: Math.max(sampling_ratio, 0), aligned }))),
   channel_shuffle: operator(({ x }, { groups }: { groups: number }) => nchw(shuffleChannels(nhwc(x), groups))),
   batch_norm: operator(({ x, gamma, beta, running_mean, running_var }, { training, eps }: { training: boolean; eps: number }) => {
     if (!training) return nchw(batchNormalize(nhwc(x), running_mean as tf.Tensor, running_var as tf.Tensor, gamma, beta, eps));

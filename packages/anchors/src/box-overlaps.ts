@@ -2,11 +2,11 @@
 import { option, readOptions } from '@convkit/core';
 import { at, countBoxes, type Boxes } from './boxes.js';
 
-const OVERLAPS = ['iou', 'giou', 'diou', 'ciou'] as const;
+export const OVERLAPS = ['iou', 'giou', 'diou', 'ciou'] as const;
 export type Overlap = (typeof OVERLAPS)[number];
 
 /** In the denominators of DIoU and CIoU, as in torchvision and the authors' code. */
-const OVERLAP_EPSILON = 1e-7;
+export const OVERLAP_EPSILON = 1e-7;
 
 export interface OverlapOptions {
   /** Default 'iou'. */
@@ -21,7 +21,7 @@ export type PairOverlap = (ax1: number, ay1: number, ax2: number, ay2: number, b
 const side = (first: number, last: number) => (last > first ? last - first : 0);
 
 /** Intersection over union, 0 where the union is empty. */
-const iou: PairOverlap = (ax1, ay1, ax2, ay2, bx1, by1, bx2, by2) => {
+export const iou: PairOverlap = (ax1, ay1, ax2, ay2, bx1, by1, bx2, by2) => {
   const width = (ax2 < bx2 ? ax2 : bx2) - (ax1 > bx1 ? ax1 : bx1);
   const height = (ay2 < by2 ? ay2 : by2) - (ay1 > by1 ? ay1 : by1);
   if (!(width > 0 && height > 0)) return 0;
