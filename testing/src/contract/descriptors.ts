@@ -203,6 +203,9 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
   'applyLayer', 'imageShape', 'oneTensor', 'convolutionConfig', 'convolutionShape', 'windowAttributes', 'initializer', 'constantInitializer',
   'boxAreas', 'boxesOfSide', 'clipBoxes', 'convertBoxes', 'decodeBoxes', 'encodeBoxes', 'boxOverlaps', 'defaultBoxes', 'gridAnchors', 'priorAnchors',
+  'multiboxDetection', 'fastNonMaxSuppression', 'nonMaxSuppression', 'matrixNonMaxSuppression', 'softNonMaxSuppression', 'suppressTensors',
+  'anchorTargets', 'withoutPadding', 'matchByThresholds', 'matchSsd', 'matchWithForced', 'mineHardNegatives', 'sampleAnchors',
+  'boxLoss', 'decodeOffsets', 'smoothL1', 'focalLoss', 'priorBias', 'pyramidLevels', 'roiAlign', 'roiPool', 'averagePrecision', 'evaluateCoco', 'evaluateVoc',
   'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient',
   'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'attentionParts', 'channelKernelSize', 'convolveChannels', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);
