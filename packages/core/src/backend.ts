@@ -14,5 +14,10 @@ export function hasGradientKernel(kernelName: string): boolean {
   return backend !== 'cpu' && tf.getKernel(kernelName, backend) !== undefined;
 }
 
+/** Whether every kernel takes explicit padding: max pooling and convolution gradients of tfjs-node know 'same' and 'valid' only. */
+export function takesExplicitPadding(): boolean {
+  return tf.getBackend() !== 'tensorflow';
+}
+
 /** The fused activations that every backend's FusedConv2D and FusedDepthwiseConv2D know. */
 export const FUSABLE: ReadonlySet<string> = new Set(['linear', 'relu', 'relu6']);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { activate, type ActivationKind } from './activation.js';
-import { FUSABLE, hasGradientKernel, isRecording } from './backend.js';
-import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient } from './convolution-gradient.js';
+import { FUSABLE, hasGradientKernel, isRecording, takesExplicitPadding } from './backend.js';
+import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, padOrCrop } from './convolution-gradient.js';
 import { explicitPad, type Padding } from './padding.js';
 import { subsample } from './pool.js';
 
@@ -50,7 +50,10 @@ function groupedConvolution(x: tf.Tensor4D, kernel: tf.Tensor4D, attributes: Con
 function denseConvolution(x: tf.Tensor4D, kernel: tf.Tensor4D, { strides, padding, dilations }: ConvolveAttributes): tf.Tensor4D {
   const forward = (input: tf.Tensor4D, filter: tf.Tensor4D) => tf.conv2d(input, filter, [...strides], explicitPad(padding), 'NHWC', [...dilations]);
   const dilated = dilations[0] > 1 || dilations[1] > 1;
-  if (!isRecording() || (!dilated && hasGradientKernel('Conv2DBackpropFilter'))) return forward(x, kernel);
+  if (!isRecording()) return forward(x, kernel);
+  if (!dilated && hasGradientKernel('Conv2DBackpropFilter')) {
+    return takesExplicitPadding() ? forward(x, kernel) : tf.conv2d(padOrCrop(x, padding), kernel, [...strides], 'valid');
+  }
   const attributes = { strides, padding, dilations };
   return withGradient(x, kernel, forward, (dy, input, filter) => [
     convolutionInputGradient(dy, filter, input.shape, attributes),
@@ -97,7 +100,10 @@ export function depthwiseConvolve2d(x: tf.Tensor4D, kernel: tf.Tensor4D, attribu
       return tf.fused.depthwiseConv2d({ x, filter: kernel, strides: [...strides], pad, dilations: [...dilations], ...(bias ? { bias } : {}), activation: activation as 'linear' });
     }
     const forward = (input: tf.Tensor4D, filter: tf.Tensor4D) => tf.depthwiseConv2d(input, filter, [...strides], explicitPad(padding), 'NHWC', [...dilations]);
-    if (!isRecording() || (!dilated && hasGradientKernel('DepthwiseConv2dNativeBackpropFilter'))) return withBias(forward(x, kernel), bias, activation);
+    if (!isRecording()) return withBias(forward(x, kernel), bias, activation);
+    if (!dilated && hasGradientKernel('DepthwiseConv2dNativeBackpropFilter')) {
+      return withBias(takesExplicitPadding() ? forward(x, kernel) : tf.depthwiseConv2d(padOrCrop(x, padding), kernel, [...strides], 'valid'), bias, activation);
+    }
     const y = withGradient(x, kernel, forward, (dy, input, filter) => [
       depthwiseInputGradient(dy, filter, input.shape, attributes),
       depthwiseFilterGradient(input, dy, filter.shape, attributes),

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { isRecording } from './backend.js';
+import { isRecording, takesExplicitPadding } from './backend.js';
 import { padOrCrop } from './convolution-gradient.js';
 import { explicitPad, type Padding } from './padding.js';
 
@@ -16,6 +16,9 @@ export interface PoolAttributes {
  * float), so there the gradient kernel gets the input shifted to be positive; the arg max is the same.
  */
 export function maxPool2d(x: tf.Tensor4D, { size, strides, padding }: PoolAttributes): tf.Tensor4D {
+  if (!takesExplicitPadding() && padding.some((cells) => cells > 0)) {
+    return tf.tidy(() => maxPool2d(tf.pad(x, explicitPad(padding), Number.NEGATIVE_INFINITY), { size, strides, padding: [0, 0, 0, 0] }));
+  }
   const forward = (input: tf.Tensor4D) => tf.maxPool(input, [...size], [...strides], explicitPad(padding) as unknown as 'valid');
   if (!isRecording() || tf.getBackend() !== 'wasm') return forward(x);
   const pool = tf.customGrad((input, save) => {

@@ -1,6 +1,6 @@
-/** How far a backend may be off, as max|a - b| / max|b|, and why. The node suite and the browser suite read this one table. */
+/** How far a backend may be off, as max|a - b| / max|b|, and why. The suites of Node, the browser and TensorFlow's library read this one table. */
 export interface Tolerance {
-  /** Outputs: the lowered and the compiled form against the layers; on a GPU also against wasm. */
+  /** Outputs: the lowered and the compiled form against the layers; on a GPU and on TensorFlow's library also against wasm. */
   value: number;
   /** Gradients: against wasm's where those are at hand, against central differences where not. */
   gradient: number;
@@ -12,6 +12,7 @@ export const TOLERANCES = {
   cpu: { value: 1e-5, gradient: 2e-2, why: 'as on wasm' },
   webgl: { value: 2e-5, gradient: 1e-3, why: 'a shader may fuse multiply-adds and rounds exp, tanh and division more freely; gradients through batch norm are differences of much larger sums' },
   webgpu: { value: 2e-5, gradient: 1e-3, why: 'as on webgl' },
+  tensorflow: { value: 1e-5, gradient: 1e-3, why: 'oneDNN sums in another order and may use Winograd; gradients as on webgl, against those of wasm' },
 } as const satisfies Record<string, Tolerance>;
 
 export type ContractBackend = keyof typeof TOLERANCES;
