@@ -9,12 +9,14 @@
  * - `ERR_DATA_LABEL` a label outside its classes
  * - `ERR_DATA_CHECKSUM` content is not the known one
  * - `ERR_DATA_DOWNLOAD` the network, a server or a time limit
+ * - `ERR_DATA_IMAGE` a file that is no image, a damaged one, or one that does not go with the others
+ * - `ERR_DATA_DECODER` the library that decodes images is not installed
  * - `ERR_DATA_READ` a file is there but the operating system does not let it be read
  * - `ERR_DATA_NOT_FOUND` the data are in none of the places looked at
  */
 export type DataErrorCode =
   | 'ERR_OPTION' | 'ERR_DATA_FORMAT' | 'ERR_DATA_SIZE' | 'ERR_DATA_LIMIT' | 'ERR_DATA_GZIP' | 'ERR_DATA_COUNT'
-  | 'ERR_DATA_LABEL' | 'ERR_DATA_CHECKSUM' | 'ERR_DATA_DOWNLOAD' | 'ERR_DATA_READ' | 'ERR_DATA_NOT_FOUND';
+  | 'ERR_DATA_LABEL' | 'ERR_DATA_CHECKSUM' | 'ERR_DATA_DOWNLOAD' | 'ERR_DATA_IMAGE' | 'ERR_DATA_DECODER' | 'ERR_DATA_READ' | 'ERR_DATA_NOT_FOUND';
 
 /** Where in which file an error was found. `offset` is in bytes of the unpacked content. */
 export interface DataErrorPlace {

@@ -48,7 +48,7 @@ describe('loadDataset', () => {
   });
 
   test('refuses unknown names and options with the nearest known', async () => {
-    expect((await failure(loadDataset('fashion_mnist' as never))).message).toBe('loadDataset: name must be one of fashion-mnist, shapes, auto, got "fashion_mnist" (string). Did you mean fashion-mnist?');
+    expect((await failure(loadDataset('fashion_mnist' as never))).message).toBe('loadDataset: name must be one of fashion-mnist, shapes, auto, or a path with a /, got "fashion_mnist" (string). Did you mean fashion-mnist?');
     expect((await failure(loadDataset('auto', { sed: 1 } as never))).message).toContain('did you mean seed?');
     expect((await failure(loadDataset('auto', { timeoutMs: 0 }))).code).toBe('ERR_OPTION');
   });
