@@ -46,7 +46,7 @@ export function countBoxes(where: string, name: string, boxes: Boxes): number {
 }
 
 /** Every box through a function of its four numbers. */
-export function mapBoxes<B extends Boxes>(where: string, boxes: B, change: (...box: Quad) => Quad): B {
+function mapBoxes<B extends Boxes>(where: string, boxes: B, change: (...box: Quad) => Quad): B {
   const count = countBoxes(where, 'boxes', boxes);
   const result = likewise(boxes, boxes.length);
   for (let i = 0; i < count; i++) result.set(change(...boxAt(boxes, i)), 4 * i);
