@@ -6,7 +6,6 @@ import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
 
 const here = import.meta.dirname;
 const { values } = parseArgs({
@@ -36,7 +35,7 @@ function time([command, args]) {
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 console.log(`load before: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);
-const table = new Table({ head: ['model', 'threads', 'peer', 'ms', 'ours ms', 'peer / ours', 'range'] });
+const rows = [];
 for (const model of values.models.split(',')) {
   for (const threads of values.threads.split(',').map(Number)) {
     const { ours, ...others } = peers(model, threads);
@@ -53,10 +52,14 @@ for (const model of values.models.split(',')) {
         continue;
       }
       const ratios = pairs.map((pair) => pair.other / pair.ours);
-      table.push([model, threads, name, median(pairs.map(({ other }) => other)).toFixed(2), median(pairs.map((pair) => pair.ours)).toFixed(2), median(ratios).toFixed(3), `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`]);
-      console.error(table.at(-1).join('  '));
+      const row = {
+        model, threads, peer: name, 'peer ms': Number(median(pairs.map(({ other }) => other)).toFixed(2)), 'our ms': Number(median(pairs.map((pair) => pair.ours)).toFixed(2)),
+        'peer / ours': Number(median(ratios).toFixed(3)), range: `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`,
+      };
+      rows.push(row);
+      console.error(Object.values(row).join('  '));
     }
   }
 }
-console.log(table.toString());
+console.table(rows);
 console.log(`load after: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);
