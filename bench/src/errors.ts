@@ -33,7 +33,7 @@ export class CommandError extends Error {
 const ENVIRONMENT_CODES = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'EIO', 'ENOMEM', 'EADDRINUSE']);
 
 /** What @convkit/data and @convkit/weights report of the world outside: the network, memory, what is not installed. */
-const OUTSIDE_CODES = new Set(['ERR_DATA_NOT_FOUND', 'ERR_DATA_DOWNLOAD', 'ERR_WEIGHTS_DOWNLOAD', 'ERR_WEIGHTS_CLIENT', 'ERR_WEIGHTS_MEMORY']);
+const OUTSIDE_CODES = new Set(['ERR_DATA_NOT_FOUND', 'ERR_DATA_DOWNLOAD', 'ERR_DATA_DECODER', 'ERR_WEIGHTS_DOWNLOAD', 'ERR_WEIGHTS_CLIENT', 'ERR_WEIGHTS_MEMORY', 'ERR_ONNX_RUNTIME', 'ERR_ONNX_PROVIDER']);
 
 /** The exit code of any error: its own, or that of what the system reported. */
 export function exitCodeOf(error: unknown): number {
@@ -42,7 +42,7 @@ export function exitCodeOf(error: unknown): number {
   if (code === 'ERR_OPTION') return EXIT.usage;
   if (code !== undefined && OUTSIDE_CODES.has(code)) return EXIT.environment;
   // @convkit/data and @convkit/weights report a file that is not what it should be, @convkit/graph and @convkit/onnx a model.
-  if (code !== undefined && /^ERR_(DATA|WEIGHTS|STATE_DICT|TRACE|ONNX_SIZE)/.test(code)) return EXIT.input;
+  if (code !== undefined && /^ERR_(DATA|WEIGHTS|STATE_DICT|TRAIN_STATE|TRACE|ONNX_SIZE)/.test(code)) return EXIT.input;
   if (code !== undefined && ENVIRONMENT_CODES.has(code)) return EXIT.environment;
   return EXIT.failed;
 }

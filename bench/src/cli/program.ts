@@ -12,6 +12,7 @@ import { addParity } from './parity.js';
 import { addProfile } from './profile.js';
 import { addServe } from './serve.js';
 import { addStart } from './start.js';
+import { addTrain } from './train.js';
 
 /** What a command's action gets: the process, and a way to end with another code than 0. */
 export interface Session {
@@ -33,7 +34,7 @@ export function createProgram(session: Session): Command {
     .showSuggestionAfterError(true)
     .allowExcessArguments(false)
     .addHelpText('after', '\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 3 invalid input file,\n4 environment (engine, memory, disk), 130 and 143 interrupted.');
-  for (const add of [addList, addProfile, addCompare, addDoctor, addBench, addParity, addImport, addExport, addServe, addStart]) add(program, session);
+  for (const add of [addList, addProfile, addCompare, addDoctor, addBench, addParity, addTrain, addImport, addExport, addServe, addStart]) add(program, session);
   configure(program, io);
   refuseRepeatedFlags(program);
   return program;

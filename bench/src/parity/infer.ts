@@ -1,6 +1,8 @@
+import { createSession } from '@convkit/onnx';
 import { relativeError } from '@convkit/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { model as functionalModel, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { ParityEngine } from './engine.js';
 import type { Check, InferFixture } from './fixture.js';
 import { fixtureInput, fixtureModel } from './model.js';
 
@@ -33,6 +35,22 @@ function norm(values: ArrayLike<number>): number {
   return Math.sqrt(sum);
 }
 
+/** The outputs of a model as onnxruntime computes them. */
+async function exportedOutputs(model: LayersModel, data: Float32Array, shape: readonly number[]): Promise<Float32Array[]> {
+  const session = await createSession(model);
+  const outputs = await session.run([{ data, shape }]);
+  await session.dispose();
+  return outputs.map((output) => output.data);
+}
+
+/** The same by onnxruntime: the output as the export gives it, the intermediate ones out of a graph that keeps them. */
+async function exportedOutputsOf(model: LayersModel, probe: LayersModel, input: tf.Tensor4D): Promise<{ values: Float32Array; norms: number[] }> {
+  const data = (await input.data()) as Float32Array;
+  const [values = new Float32Array()] = await exportedOutputs(model, data, input.shape);
+  const [, ...intermediate] = await exportedOutputs(probe, data, input.shape);
+  return { values, norms: intermediate.map(norm) };
+}
+
 /** The model's output, and the norms of the intermediate ones. */
 function outputsOf(probe: LayersModel, input: tf.Tensor4D): { values: Float32Array; norms: number[] } {
   const tensors = tf.tidy(() => {
@@ -46,12 +64,12 @@ function outputsOf(probe: LayersModel, input: tf.Tensor4D): { values: Float32Arr
 }
 
 /** Compares the output and, layer by layer, the l2 norm of what the reference's modules put out. */
-export async function inferChecks(fixture: InferFixture): Promise<Check[]> {
+export async function inferChecks(fixture: InferFixture, engine: ParityEngine): Promise<Check[]> {
   const model = fixtureModel(fixture);
   const layers = traced(model, fixture.trace);
   const probe = functionalModel({ inputs: model.inputs, outputs: [...model.outputs, ...layers.map(({ tensor }) => tensor)] });
   const input = fixtureInput(fixture);
-  const { values, norms } = outputsOf(probe, input);
+  const { values, norms } = engine === 'onnxruntime' ? await exportedOutputsOf(model, probe, input) : outputsOf(probe, input);
   input.dispose();
   model.dispose();
 

@@ -1,47 +1,20 @@
 import { relativeError } from '@convkit/testing';
+import { createTrainer } from '@convkit/train';
 import { torchParameters, type TorchParameter } from '@convkit/weights';
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ParityEngine } from './engine.js';
 import type { Check, TrainFixture } from './fixture.js';
 import { fixtureInput, fixtureModel } from './model.js';
 
-interface Step {
-  logits: number[];
-  loss: number;
-  /** Gradients in torch's layout, by torch's name. */
-  gradients: Map<string, Float32Array>;
-}
+/** Gradients in torch's layout, by torch's name. */
+type Gradients = ReadonlyMap<string, Float32Array>;
 
-/** Forward and backward in training mode; batch norms update their running statistics. */
-function trainingStep(model: LayersModel, parameters: readonly TorchParameter[], input: tf.Tensor4D, labels: readonly number[]): Step {
-  const step: Step = { logits: [], loss: Number.NaN, gradients: new Map() };
-  tf.tidy(() => {
-    const trainable = parameters.filter(({ variable }) => !/moving_(mean|variance)$/.test(variable.originalName));
-    const byVariable = new Map(trainable.map((parameter) => [(parameter.variable.read() as tf.Variable).name, parameter]));
-    const { value, grads } = tf.variableGrads(() => {
-      const output = model.apply(input, { training: true }) as tf.Tensor2D;
-      step.logits = [...output.dataSync()];
-      const targets = tf.oneHot(tf.tensor1d([...labels], 'int32'), output.shape[1]);
-      return tf.losses.softmaxCrossEntropy(targets, output) as tf.Scalar;
-    }, [...byVariable.values()].map(({ variable }) => variable.read() as tf.Variable));
-    for (const [name, gradient] of Object.entries(grads)) {
-      const parameter = byVariable.get(name);
-      if (parameter !== undefined) step.gradients.set(parameter.name, parameter.toTorch(gradient).dataSync() as Float32Array);
-    }
-    step.loss = value.dataSync()[0] as number;
-  });
-  return step;
-}
-
-/** weight -= rate * gradient, no momentum, no decay. */
-function descend(parameters: readonly TorchParameter[], gradients: Step['gradients'], rate: number): void {
-  for (const { name, shape, variable, fromTorch } of parameters) {
-    const gradient = gradients.get(name);
-    if (gradient === undefined) continue;
-    const next = tf.tidy(() => tf.sub(variable.read(), tf.mul(fromTorch(tf.tensor(gradient, shape)), rate)));
-    variable.write(next);
-    next.dispose();
-  }
+function inTorch(parameters: readonly TorchParameter[], gradients: Readonly<Record<string, Float32Array>>): Gradients {
+  return new Map(parameters.flatMap(({ name, variable, toTorch }) => {
+    const values = gradients[variable.originalName];
+    if (values === undefined) return [];
+    return [[name, tf.tidy(() => toTorch(tf.tensor(values, variable.shape as number[])).dataSync() as Float32Array)] as const];
+  }));
 }
 
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
@@ -51,22 +24,27 @@ const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[
  * every gradient, and the loss after one small step of plain gradient descent. Limits come from the file: they are
  * twice the noise that float32 itself shows there.
  */
-export async function trainChecks(fixture: TrainFixture): Promise<Check[]> {
+export async function trainChecks(fixture: TrainFixture, engine: ParityEngine): Promise<Check[]> {
   const { tolerance, labels, loss0, grads } = fixture;
   const limit = (name: string) => tolerance[name] ?? 1e-4;
   const model = fixtureModel(fixture, { dropout: 0 });
   const parameters = torchParameters(model);
   const input = fixtureInput(fixture);
-  const { logits, loss, gradients } = trainingStep(model, parameters, input, labels);
-  const statistics = new Map(parameters.map((parameter) => [parameter.name, parameter.variable]));
+  const batch = { images: (await input.data()) as Float32Array, size: input.shape[0], labels };
+  input.dispose();
+  const trainer = await createTrainer(model, { engine: engine === 'onnxruntime' ? engine : 'tfjs', optimizer: { kind: 'sgd', momentum: 0 } });
+  const { loss, outputs: [logits = new Float32Array()], ...found } = await trainer.gradients(batch);
+  const gradients = inTorch(parameters, found.gradients);
+  await trainer.step(batch, fixture.lr_small);
+  const { weights } = await trainer.state();
+  const after = (await trainer.gradients(batch)).loss;
+  await trainer.dispose();
+  const variables = new Map(parameters.map(({ name, variable }) => [name, variable.originalName]));
   const running = fixture.bn_after_first_forward.flatMap(({ name, running_mean_l2, running_var_l2 }) =>
     ([['running_mean', running_mean_l2], ['running_var', running_var_l2]] as const).map(([key, reference]) => {
-      const values = statistics.get(`${name}.${key}`)?.read().dataSync() ?? [];
+      const values = weights[variables.get(`${name}.${key}`) ?? ''] ?? [];
       return { name: `${name}.${key}, l2`, error: relativeError([Math.hypot(...values)], [reference]), limit: limit('bn') };
     }));
-  descend(parameters, gradients, fixture.lr_small);
-  const after = trainingStep(model, parameters, input, labels).loss;
-  tf.dispose(input);
   model.dispose();
 
   const first = fixture.logits0_first;
@@ -80,7 +58,7 @@ export async function trainChecks(fixture: TrainFixture): Promise<Check[]> {
   ];
 }
 
-function gradientChecks({ grads, zero_grads, tolerance }: TrainFixture, gradients: Step['gradients']): Check[] {
+function gradientChecks({ grads, zero_grads, tolerance }: TrainFixture, gradients: Gradients): Check[] {
   const zero = new Set(zero_grads);
   const largest = Math.max(...grads.map(([, l2]) => l2));
   const [normErrors, firstErrors, zeroNorms]: [number[], number[], number[]] = [[], [], []];

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { useBackend } from '../engines/tfjs.js';
 import { EXIT } from '../errors.js';
+import type { ParityEngine } from '../parity/engine.js';
 import { readFixture, type Check, type OperatorsFixture } from '../parity/fixture.js';
 import { inferChecks } from '../parity/infer.js';
 import { operatorOutcome } from '../parity/operators.js';
@@ -35,6 +36,8 @@ export interface ParityOptions {
   json: boolean;
   /** Operators that convkit may lack without the comparison failing. */
   without: readonly string[];
+  /** What runs networks. Default 'wasm'. */
+  engine?: ParityEngine;
 }
 
 const excess = ({ error, limit }: Check) => (Number.isFinite(error) ? error / (limit || Number.MIN_VALUE) : Number.POSITIVE_INFINITY);
@@ -76,11 +79,11 @@ function line({ file, model, format, passed, checks, error, worst }: ParityResul
 const missingLine = ({ operator, cases, expected }: NotCovered) => `${expected ? 'none' : 'FAIL'} ${operator} is not covered (${cases.join(', ')})`;
 
 /**
- * Compares networks and operators with the recorded values of other frameworks, on the wasm backend.
+ * Compares networks and operators with the recorded values of other frameworks, networks on `engine`, operators on wasm.
  * @returns What to print, and the exit code: 1 when something is above its tolerance, or an operator is not there and
  *   not named in `without`.
  */
-export async function runParity(files: readonly string[], { json, without }: ParityOptions): Promise<{ text: string; exitCode: number }> {
+export async function runParity(files: readonly string[], { json, without, engine = 'wasm' }: ParityOptions): Promise<{ text: string; exitCode: number }> {
   await useBackend('wasm');
   const results: ParityResult[] = [];
   const missing: NotCovered[] = [];
@@ -92,7 +95,7 @@ export async function runParity(files: readonly string[], { json, without }: Par
       results.push(...compared.results);
       missing.push(...compared.missing);
     } else {
-      const checks = fixture.format === 'parity-infer/1' ? await inferChecks(fixture) : await trainChecks(fixture);
+      const checks = fixture.format === 'parity-infer/1' ? await inferChecks(fixture, engine) : await trainChecks(fixture, engine);
       results.push(resultOf({ file, model: fixture.model, source: fixture.source, format: fixture.format }, checks));
     }
   }

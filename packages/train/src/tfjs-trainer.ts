@@ -1,3 +1,4 @@
+import { hashString } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { tensorAlgebra } from './algebra.js';
@@ -12,6 +13,18 @@ import type { GradientResult, StepResult, Trainer, TrainerState, TrainingBatch, 
 /** Training with tfjs on its current backend, by the same formulas as the compiled engine. */
 export async function tfjsTrainer(model: LayersModel, plan: TrainingPlan): Promise<Trainer> {
   return new TfjsTrainer(model, plan, trainedParameters(model, plan));
+}
+
+/**
+ * Gives the dropout layers of a model seeds for one step, so that a run that goes on draws what it would have drawn.
+ * @returns what puts their own seeds back: these belong to the model and are saved with it.
+ */
+function seedDropout(model: LayersModel, step: string): () => void {
+  const layers = model.layers.filter((layer) => layer.getClassName() === 'Dropout') as unknown as { seed: number | undefined }[];
+  const seeds = layers.map(({ seed }) => seed);
+  // By place, as names that tfjs gives count up. It takes 0 for no seed.
+  layers.forEach((layer, i) => { layer.seed = hashString(`${step} mask ${i}`) || 1; });
+  return () => layers.forEach((layer, i) => { layer.seed = seeds[i]; });
 }
 
 class TfjsTrainer implements Trainer {
@@ -60,7 +73,9 @@ class TfjsTrainer implements Trainer {
     const shape = checkBatch(this.model, batch);
     const wanted = targetsFor(this.model, batch, this.plan.losses);
     const before = this.model.weights.filter(({ trainable }) => !trainable).map((variable) => ({ variable, value: variable.read().clone() }));
+    const unseed = seedDropout(this.model, `${this.plan.seed} ${this.done}`);
     const { loss, correct, outputs, gradients } = tf.tidy(() => this.forwardAndBack(batch.images, shape, wanted));
+    unseed();
     const [[value = Number.NaN], [right = 0]] = [await loss.data(), await correct.data()];
     tf.dispose([loss, correct]);
     const forget = () => before.forEach(({ value: old }) => old.dispose());

@@ -170,14 +170,14 @@ describe.each(ENGINES)('the engine %s', (engine) => {
   });
 });
 
-describe('dropout in the compiled engine', () => {
-  const losses = (options: TrainerOptions) => withTrainer({ engine: 'onnxruntime', dropout: 0.5, ...options }, (trainer) => steps(trainer, 0, 4));
+describe.each(ENGINES)('dropout in the engine %s', (engine) => {
+  const losses = (options: TrainerOptions) => withTrainer({ engine, dropout: 0.5, ...options }, (trainer) => steps(trainer, 0, 4));
 
   it('draws the same masks for the same seed, others for another and for every step', async () => {
     const first = await losses({ seed: 1 });
     expect(await losses({ seed: 1 })).toEqual(first);
     expect(await losses({ seed: 2 })).not.toEqual(first);
-    await withTrainer({ engine: 'onnxruntime', dropout: 0.5 }, async (trainer) => {
+    await withTrainer({ engine, dropout: 0.5 }, async (trainer) => {
       const still = async () => (await trainer.step(batchOf(8, 1), 1e-30)).loss;
       expect(await still()).not.toBe(await still());
     });
@@ -185,11 +185,11 @@ describe('dropout in the compiled engine', () => {
 
   it('goes on with the masks of the step that it was resumed at', async () => {
     const through = await losses({ seed: 3 });
-    const saved = await withTrainer({ engine: 'onnxruntime', dropout: 0.5, seed: 3 }, async (trainer) => {
+    const saved = await withTrainer({ engine, dropout: 0.5, seed: 3 }, async (trainer) => {
       await steps(trainer, 0, 2);
       return trainer.state();
     });
-    const rest = await withTrainer({ engine: 'onnxruntime', dropout: 0.5, seed: 3 }, async (trainer) => {
+    const rest = await withTrainer({ engine, dropout: 0.5, seed: 3 }, async (trainer) => {
       await trainer.restore(saved);
       return steps(trainer, 2, 4);
     });

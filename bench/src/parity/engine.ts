@@ -1,0 +1,2 @@
+/** What runs the networks of a comparison; operators run on tfjs in any case. */
+export type ParityEngine = 'wasm' | 'onnxruntime';
