@@ -1,3 +1,4 @@
+import type { DatasetRef } from '@convkit/data/node';
 import { Option, type Command } from 'commander';
 import { si } from '@convkit/profile/numbers';
 import type { WrittenRecord } from '../records/write.js';
@@ -6,13 +7,14 @@ import type { OptimizerName } from '../suites/accuracy-job.js';
 import type { Augmentation } from '../suites/training-data.js';
 import type { TrainingEngine } from '../suites/training-engine.js';
 import type { Schedule } from '../suites/schedule.js';
+import { absoluteData, dataOption, decodeNotes } from './data-option.js';
 import { noteLine, printLine } from './io.js';
 import { choiceOption, inputOption, integerOption, listOption, numberOption, readInteger, textOption } from './options.js';
 import type { Session } from './program.js';
 import { table } from './table.js';
 
 interface AccuracyFlags {
-  readonly data?: 'auto' | 'fashion-mnist' | 'shapes';
+  readonly data?: DatasetRef;
   readonly epochs?: number;
   readonly batch?: number;
   readonly learningRate?: number;
@@ -20,6 +22,7 @@ interface AccuracyFlags {
   readonly schedule?: Schedule;
   readonly weightDecay?: number;
   readonly augment?: Augmentation;
+  readonly shift?: number;
   readonly seeds?: number[];
   readonly trainSize?: number;
   readonly validationSize?: number;
@@ -38,7 +41,7 @@ export function addBenchAccuracy(bench: Command, session: Session): void {
     .command('accuracy')
     .description('train models with one recipe and report the test accuracy over seeds')
     .argument('[model...]', 'names of convkit list; default: one small model a family')
-    .addOption(choiceOption('--data <name>', 'data set', ['auto', 'fashion-mnist', 'shapes']))
+    .addOption(dataOption())
     .addOption(integerOption('--epochs <n>', 'passes over the training part (default: 5)', { min: 1, max: 10_000 }))
     .addOption(integerOption('--batch <n>', 'images a step (default: 64)', { min: 1, max: 65_536 }))
     .addOption(numberOption('--learning-rate <x>', 'highest of the schedule (default: 0.05)', { above: 0, max: 100 }))
@@ -46,6 +49,7 @@ export function addBenchAccuracy(bench: Command, session: Session): void {
     .addOption(choiceOption('--schedule <name>', 'learning rate', ['cosine', 'one-cycle', 'constant']))
     .addOption(numberOption('--weight-decay <x>', 'of kernels (default: 0.0005)', { min: 0, max: 1 }))
     .addOption(choiceOption('--augment <name>', 'of training images', ['none', 'flip', 'flip-shift']))
+    .addOption(integerOption('--shift <pixels>', 'of flip-shift (default: 2)', { min: 0, max: 64 }))
     .addOption(listOption('--seeds <list>', 'comma-separated (default: 1,2,3,4,5)', (part, name) => readInteger(name, part, { min: 0, max: 2 ** 32 - 1 })))
     .addOption(integerOption('--train-size <n>', 'images to train on (default: all)', { min: 1 }))
     .addOption(integerOption('--validation-size <n>', 'images held out of training (default: a tenth)', { min: 1 }))
@@ -77,8 +81,8 @@ async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPl
   const engine = await trainingEngine(flags.engine ?? 'auto');
   if (flags.engine === undefined || flags.engine === 'auto') noteLine(io, `engine ${engine}: the first that trains here`);
   if (flags.threads !== undefined && flags.threads > 1 && engine !== 'onnxruntime') noteLine(io, `--threads ${flags.threads}: not for ${engine}, which has one`);
-  const name = flags.data ?? 'auto';
-  const dataset = await loadDataset(name, { signal: io.signal });
+  const name = absoluteData(flags.data ?? 'auto', io.cwd);
+  const dataset = await loadDataset(name, { signal: io.signal, onDecode: decodeNotes(io) });
   if (dataset.note !== undefined) noteLine(io, dataset.note);
   const recipe = {
     ...DEFAULT_RECIPE,
@@ -89,6 +93,7 @@ async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPl
     ...(flags.schedule === undefined ? {} : { schedule: flags.schedule }),
     ...(flags.weightDecay === undefined ? {} : { weightDecay: flags.weightDecay }),
     ...(flags.augment === undefined ? {} : { augmentation: flags.augment }),
+    ...(flags.shift === undefined ? {} : { shift: flags.shift }),
   };
   const sizes = {
     ...(flags.trainSize === undefined ? {} : { trainSize: flags.trainSize }),

@@ -1,4 +1,5 @@
 import type { ImageDataset } from '@convkit/data';
+import type { DatasetRef } from '@convkit/data/node';
 import { TrainError, type OptimizerOptions, type Trainer } from '@convkit/train';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Runtime } from '../engines/engine.js';
@@ -26,12 +27,14 @@ export interface Recipe {
   readonly weightDecay: number;
   readonly labelSmoothing: number;
   readonly augmentation: Augmentation;
+  /** How far 'flip-shift' moves an image, in pixels. */
+  readonly shift: number;
 }
 
 /** Which part of the data; absent sizes mean all of it. */
 export interface DataPlan {
-  /** As it was asked for: what 'auto' falls back to has another size than 'shapes' itself. */
-  readonly name: 'auto' | 'fashion-mnist' | 'shapes';
+  /** As it was asked for (a name or an absolute path): what 'auto' falls back to has another size than 'shapes' itself. */
+  readonly name: DatasetRef;
   readonly trainSize?: number;
   readonly testSize?: number;
   readonly validationSize?: number;
@@ -70,7 +73,7 @@ export async function runAccuracyJob(job: AccuracyJob, emit: Emit): Promise<Accu
   await useModelBackend(job.engine);
   const classes = dataset.classNames.length;
   const inputShape = job.subject.inputShape ?? dataset.imageShape;
-  const data = prepareTrainingData(dataset, { ...job.data, inputShape, batch: job.recipe.batch, seed: job.seed, augmentation: job.recipe.augmentation });
+  const data = prepareTrainingData(dataset, { ...job.data, inputShape, batch: job.recipe.batch, seed: job.seed, augmentation: job.recipe.augmentation, shift: job.recipe.shift });
   const subject = await openSubject({ ...job.subject, inputShape, classes });
   const model = await subject.build({ initialWeights: 'random', seed: job.seed });
   const { trainer, runtime } = await openTrainer(model, job.engine, {

@@ -8,6 +8,7 @@ import { environmentNotes, type SuiteContext } from './context.js';
 import { describeSubject } from './describe.js';
 import { failureGroup, joinReports, type SuiteFailure, type SuiteReport } from './report.js';
 import type { SubjectRef } from './subject.js';
+import { DEFAULT_SHIFT } from './training-data.js';
 import type { TrainingEngine } from './training-engine.js';
 
 /** An accuracy run: the same recipe, data and seeds for every subject. */
@@ -37,7 +38,7 @@ export const QUICK_MODELS = ['vgg_tiny', 'resnet_tiny', 'mobilenet_v2_tiny'] as 
 
 /** SGD with Nesterov momentum and a cosine: plain, and good for every family here. */
 export const DEFAULT_RECIPE: Recipe = {
-  optimizer: 'sgd', learningRate: 0.05, schedule: 'cosine', epochs: 5, batch: 64, momentum: 0.9, weightDecay: 5e-4, labelSmoothing: 0, augmentation: 'flip',
+  optimizer: 'sgd', learningRate: 0.05, schedule: 'cosine', epochs: 5, batch: 64, momentum: 0.9, weightDecay: 5e-4, labelSmoothing: 0, augmentation: 'flip', shift: DEFAULT_SHIFT,
 };
 
 const DEFAULT_TIMEOUT_MS = 6 * 60 * 60_000;
@@ -121,7 +122,7 @@ function accuracyGroup(plan: AccuracyPlan, finished: readonly AccuracyResult[]):
     dataset: first.dataset,
     recipe: {
       optimizer: recipe.optimizer === 'sgd' ? 'sgd-nesterov' : recipe.optimizer, learningRate: recipe.learningRate, schedule: recipe.schedule,
-      epochs: recipe.epochs, batch: recipe.batch, weightDecay: recipe.weightDecay, labelSmoothing: recipe.labelSmoothing, augment: recipe.augmentation,
+      epochs: recipe.epochs, batch: recipe.batch, weightDecay: recipe.weightDecay, labelSmoothing: recipe.labelSmoothing, augment: augmentText(recipe),
       ...(recipe.optimizer === 'sgd' ? { momentum: recipe.momentum } : {}),
     },
     engine: plan.engine,
@@ -132,6 +133,11 @@ function accuracyGroup(plan: AccuracyPlan, finished: readonly AccuracyResult[]):
     trainSeconds: finished.reduce((sum, { run }) => sum + run.trainSeconds, 0),
     quick: finished.length < FULL_SEEDS,
   };
+}
+
+/** As records name it: the shift is said where it is another than it always was. */
+function augmentText({ augmentation, shift }: Pick<Recipe, 'augmentation' | 'shift'>): string {
+  return augmentation === 'flip-shift' && shift !== DEFAULT_SHIFT ? `flip-shift-${shift}` : augmentation;
 }
 
 function outcomeLine(outcome: Outcome<AccuracyResult>): string {

@@ -10,13 +10,13 @@ describe('a training image', () => {
   });
 
   it('is mirrored by half', () => {
-    expect([...augment(Uint8Array.from(image), [2, 3, 1], 'flip', () => 0.1)]).toEqual([3, 2, 1, 6, 5, 4]);
-    expect([...augment(Uint8Array.from(image), [2, 3, 1], 'flip', () => 0.9)]).toEqual(image);
+    expect([...augment(Uint8Array.from(image), [2, 3, 1], { augmentation: 'flip', shift: 2 }, () => 0.1)]).toEqual([3, 2, 1, 6, 5, 4]);
+    expect([...augment(Uint8Array.from(image), [2, 3, 1], { augmentation: 'flip', shift: 2 }, () => 0.9)]).toEqual(image);
   });
 
-  it('is moved by at most two pixels', () => {
-    const draws = [0.9, 0.65, 0.45];
-    expect([...augment(Uint8Array.from(image), [2, 3, 1], 'flip-shift', () => draws.shift() ?? 0)]).toEqual([0, 0, 0, 1, 2, 3]);
+  it.each([[2, [0, 0, 0, 1, 2, 3]], [1, [0, 0, 0, 1, 2, 3]], [4, [0, 0, 0, 0, 0, 0]], [0, image]])('is moved by at most as many pixels as asked for (%d)', (shift, moved) => {
+    const draws = [0.9, 0.7, 0.45];
+    expect([...augment(Uint8Array.from(image), [2, 3, 1], { augmentation: 'flip-shift', shift }, () => draws.shift() ?? 0)]).toEqual(moved);
   });
 });
 

@@ -25,7 +25,8 @@ export interface TrainingData {
 }
 
 const SPLIT_SEED = 0;
-const MAX_SHIFT = 2;
+/** Of 'flip-shift', in pixels, where a recipe does not say. */
+export const DEFAULT_SHIFT = 2;
 
 /**
  * Cuts a dataset into train, validation (taken out of train) and test. The parts depend on the sizes only, never on the run's
@@ -37,11 +38,13 @@ export function prepareTrainingData(dataset: ImageDataset, options: {
   batch: number;
   seed: number;
   augmentation: Augmentation;
+  /** How far 'flip-shift' moves an image, in pixels. Default 2. */
+  shift?: number;
   trainSize?: number;
   testSize?: number;
   validationSize?: number;
 }): TrainingData {
-  const { inputShape, batch, seed, augmentation } = options;
+  const { inputShape, batch, seed, augmentation, shift = DEFAULT_SHIFT } = options;
   checkShape(dataset, inputShape);
   const validationSize = options.validationSize ?? Math.round(dataset.train.size * 0.1);
   const { validation, train: rest } = splitRecords(dataset.train, { validation: shareOf('validation-size', validationSize, dataset.train.size - 1, dataset.train.size), seed: SPLIT_SEED });
@@ -61,7 +64,7 @@ export function prepareTrainingData(dataset: ImageDataset, options: {
     *trainBatches(epoch) {
       const random = uniformStream(seed * 10_007 + epoch);
       for (const part of batches(train, { batchSize: batch, seed, epoch })) {
-        yield network({ ...part, images: augment(part.images, shape, augmentation, random) });
+        yield network({ ...part, images: augment(part.images, shape, { augmentation, shift }, random) });
       }
     },
     validationBatches: () => plain(validation),
@@ -119,13 +122,13 @@ export function padImages(images: Uint8Array, [h, w, channels]: readonly [number
   return padded;
 }
 
-/** Mirrors half of the images and, with 'flip-shift', moves each by up to 2 pixels; what comes in is black. */
-export function augment(images: Uint8Array, shape: readonly [number, number, number], augmentation: Augmentation, random: () => number): Uint8Array {
+/** Mirrors half of the images and, with 'flip-shift', moves each by up to `shift` pixels; what comes in is black (padding and a random crop). */
+export function augment(images: Uint8Array, shape: readonly [number, number, number], { augmentation, shift }: { augmentation: Augmentation; shift: number }, random: () => number): Uint8Array {
   if (augmentation === 'none') return images;
   const [height, width, channels] = shape;
   const size = height * width * channels;
   const result = new Uint8Array(images.length);
-  const offset = (): number => (augmentation === 'flip-shift' ? Math.floor(random() * (2 * MAX_SHIFT + 1)) - MAX_SHIFT : 0);
+  const offset = (): number => (augmentation === 'flip-shift' ? Math.floor(random() * (2 * shift + 1)) - shift : 0);
   for (let start = 0; start < images.length; start += size) {
     const mirror = random() < 0.5;
     const [down, right] = [offset(), offset()];
