@@ -26,7 +26,7 @@ export function addDoctor(program: Command, session: Session): void {
       printLine(session.io, `${machine.cpu}, ${machine.cores} cores, ${bytes(machine.memBytes)}, ${machine.runtime}`);
       if (machine.busy) printLine(session.io, `busy: load ${machine.load ?? 'unknown'}, timings would be noisy`);
       printLine(session.io, '');
-      printLine(session.io, table([{ title: 'engine' }, { title: 'here' }, { title: 'why not', width: 54 }], engines.map(({ id, available, reason, hint }) => [
+      printLine(session.io, table([{ title: 'engine' }, { title: 'here' }, { title: 'why not', width: 48 }], engines.map(({ id, available, reason, hint }) => [
         id, available ? 'yes' : 'no', available ? '' : [reason, hint].filter((part) => part !== undefined).join('; '),
       ])));
     });

@@ -2,13 +2,15 @@ import { CommandError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { Engine, Unavailable } from './engine.js';
 import { onnxruntimeEngine } from './onnxruntime.js';
-import { behindPackage, needsBrowser, plannedEngine } from './planned.js';
+import { needsBrowser, plannedEngine } from './planned.js';
 import { tfjsEngine } from './tfjs.js';
 
 /** Every engine this release knows: tfjs backends, the most native first, which is the order in which `auto` looks; then onnxruntime. */
 export const ENGINES: readonly Engine[] = [
-  plannedEngine('tensorflow-gpu', 'tensorflow', () => behindPackage('@tensorflow/tfjs-node-gpu')),
-  plannedEngine('tensorflow', 'tensorflow', () => behindPackage('@tensorflow/tfjs-node')),
+  tfjsEngine('tensorflow-gpu', 'plain'),
+  tfjsEngine('tensorflow-gpu', 'compiled'),
+  tfjsEngine('tensorflow', 'plain'),
+  tfjsEngine('tensorflow', 'compiled'),
   plannedEngine('webgpu', 'webgpu', () => needsBrowser('with WebGPU')),
   plannedEngine('webgl', 'webgl', () => needsBrowser('with WebGL 2')),
   tfjsEngine('wasm', 'plain'),
@@ -70,6 +72,7 @@ export async function chooseEngines(ids: readonly string[]): Promise<EngineChoic
       chosen.set(id, await availableEngine(id));
     }
   }
+  refuseTwins([...chosen.values()]);
   return { engines: [...chosen.values()], ...(because.length === 0 ? {} : { because: because.join('\n') }) };
 }
 
@@ -82,6 +85,14 @@ export function engineById(id: string): Engine {
   const [closest] = nearest(id, ids);
   const hint = closest === undefined ? undefined : `did you mean ${closest}?`;
   throw new CommandError('usage', `--engine must be one of ${ids.join(', ')}, got ${JSON.stringify(id)}`, hint);
+}
+
+/** TensorFlow's two addons are one library built twice: a process can hold one. */
+const areTwins = (a: Engine, b: Engine): boolean => a.backend !== b.backend && a.backend.startsWith('tensorflow') && b.backend.startsWith('tensorflow');
+
+function refuseTwins(engines: readonly Engine[]): void {
+  const [first] = engines.filter((engine) => engines.some((other) => areTwins(engine, other)));
+  if (first !== undefined) throw new CommandError('usage', '--engine must name one of tensorflow and tensorflow-gpu, got both', 'they cannot run in one process: measure them with two commands');
 }
 
 async function availableEngine(id: string): Promise<Engine> {
@@ -98,9 +109,10 @@ async function firstAvailable(all: boolean): Promise<{ engines: Engine[]; line: 
     const [first] = available;
     // What is not going to be chosen is not asked: some answers start a process.
     if (!all && first !== undefined && engine.backend !== first.backend && engine.id !== NATIVE) continue;
+    if (available.some((other) => areTwins(engine, other))) continue;
     const answer: true | Unavailable = await engine.available();
     if (answer === true) available.push(engine);
-    else if (available.length === 0) missing.push(engine.id);
+    else if (available.length === 0 && !engine.id.includes('+')) missing.push(engine.id);
   }
   const [first] = available;
   if (first === undefined) throw new CommandError('environment', 'no engine is available here', 'convkit doctor lists the reasons');

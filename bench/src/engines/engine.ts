@@ -52,6 +52,9 @@ export interface Engine {
   readonly backend: string;
   /** Whether `LoadOptions.threads` means anything to it. */
   readonly threaded?: boolean;
+  /** Whether it can run, without making it current or loading native code into this process. */
   available(): Promise<true | Unavailable>;
+  /** Makes it ready in this process, before a model is built for it. Throws when it cannot run. */
+  start?(options: Pick<LoadOptions, 'threads'>): Promise<void>;
   load(model: LayersModel, options: LoadOptions): Promise<Runner>;
 }

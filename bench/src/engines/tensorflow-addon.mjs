@@ -131,7 +131,7 @@ async function trial(id, entry) {
   const tf = /** @type {typeof import('@tensorflow/tfjs-core')} */ (createRequire(import.meta.url)('@tensorflow/tfjs-core'));
   if (!(await tf.setBackend('tensorflow'))) throw new Error('its backend does not start');
   // Of 3x3 ones under a filter of 3x3 ones.
-  const sum = tf.conv2d(tf.ones([1, 3, 3, 1]), tf.ones([3, 3, 1, 1]), 1, 'valid');
+  const sum = tf.conv2d(/** @type {import('@tensorflow/tfjs-core').Tensor4D} */ (tf.ones([1, 3, 3, 1])), /** @type {import('@tensorflow/tfjs-core').Tensor4D} */ (tf.ones([3, 3, 1, 1])), 1, 'valid');
   const [value] = await sum.data();
   if (value !== 9) throw new Error(`a convolution that gives 9 gave ${value}`);
   const { isUsingGpuDevice, binding } = /** @type {{ isUsingGpuDevice: boolean, binding: { TF_Version: string } }} */ (/** @type {unknown} */ (tf.backend()));

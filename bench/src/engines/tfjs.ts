@@ -1,11 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { messageOf } from '../errors.js';
-import type { Engine, Output, Runner } from './engine.js';
+import type { Engine, Output, Runner, Runtime, Unavailable } from './engine.js';
 import { inputShapeOf } from './input-shape.js';
+import { addonAvailable, startAddon, tensorflowRuntime, type AddonId } from './tensorflow.js';
 
-/** A tfjs backend that Node can load from npm alone. */
-type Backend = 'cpu' | 'wasm';
+/** A tfjs backend that runs in Node: out of npm alone, or TensorFlow's library behind an addon. */
+export type Backend = 'cpu' | 'wasm' | AddonId;
+
+const isAddon = (backend: Backend): backend is AddonId => backend === 'tensorflow' || backend === 'tensorflow-gpu';
+/** By which name tfjs knows it. */
+const nameOf = (backend: Backend): string => (isAddon(backend) ? 'tensorflow' : backend);
 
 /** What both `LayersModel` and the compiled program do. */
 interface Program {
@@ -30,31 +35,44 @@ export function tfjsEngine(backend: Backend, form: Form): Engine {
   return {
     id: form === 'plain' ? backend : `${backend}+${form}`,
     backend,
-    async available() {
-      try {
-        await useBackend(backend);
-        return true;
-      } catch (error) {
-        return { reason: messageOf(error) };
-      }
-    },
-    async load(model, { batch }) {
-      await useBackend(backend);
+    threaded: isAddon(backend),
+    available: () => backendAvailable(backend),
+    start: (options) => useBackend(backend, options),
+    async load(model, { batch, threads }) {
+      await useBackend(backend, { threads });
       const program = await PROGRAMS[form](model, batch);
       return tfjsRunner(backend, program, [batch, ...inputShapeOf(model)]);
     },
   };
 }
 
-/** Makes `backend` the current one. Throws with the backend's name when it does not start. */
-export async function useBackend(backend: Backend): Promise<void> {
-  if (tf.getBackend() === backend) return;
+/** An addon is tried in a process of its own: the one that asks may go on to measure something else. */
+async function backendAvailable(backend: Backend): Promise<true | Unavailable> {
+  if (isAddon(backend)) return addonAvailable(backend);
+  try {
+    await useBackend(backend);
+    return true;
+  } catch (error) {
+    return { reason: messageOf(error) };
+  }
+}
+
+/** Makes `backend` the current one; `threads` are those of an addon. Throws with the backend's name when it does not start. */
+export async function useBackend(backend: Backend, options: { threads?: number | undefined } = {}): Promise<void> {
+  if (isAddon(backend)) await startAddon(backend, options);
+  const name = nameOf(backend);
+  if (tf.getBackend() === name) return;
   // Imported here: a backend registers itself on import and takes its time.
-  if (tf.findBackendFactory(backend) === null) {
+  if (tf.findBackendFactory(name) === null) {
     await (backend === 'wasm' ? import('@tensorflow/tfjs-backend-wasm') : import('@tensorflow/tfjs-backend-cpu'));
   }
-  if (!(await tf.setBackend(backend))) throw new Error(`tfjs backend ${backend} did not start`);
+  if (!(await tf.setBackend(name))) throw new Error(`tfjs backend ${name} did not start`);
   if (backend === 'cpu') useQuietly();
+}
+
+/** What a record says of the runtime below a backend, where it is not tfjs itself that computes. */
+export function backendRuntime(backend: Backend): { runtime?: Runtime } {
+  return isAddon(backend) ? { runtime: tensorflowRuntime() } : {};
 }
 
 /** The cpu backend prints an advertisement at its first use, unless in production mode. */
@@ -108,6 +126,7 @@ function tfjsRunner(backend: Backend, program: Program, shape: number[]): Runner
       });
       return peakBytes;
     },
+    ...backendRuntime(backend),
     dispose: () => program.dispose(),
   };
 }

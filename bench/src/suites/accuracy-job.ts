@@ -70,7 +70,7 @@ export async function runAccuracyJob(job: AccuracyJob, emit: Emit): Promise<Accu
   const { loadDataset } = await import('@convkit/data/node');
   // The parent has looked already, and has downloaded what can be had.
   const dataset = await loadDataset(job.data.name, { download: false });
-  await useModelBackend(job.engine);
+  await useModelBackend(job.engine, { threads: job.threads });
   const classes = dataset.classNames.length;
   const inputShape = job.subject.inputShape ?? dataset.imageShape;
   const data = prepareTrainingData(dataset, { ...job.data, inputShape, batch: job.recipe.batch, seed: job.seed, augmentation: job.recipe.augmentation, shift: job.recipe.shift });

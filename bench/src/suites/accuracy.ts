@@ -100,7 +100,7 @@ function runSeed(ref: SubjectRef, task: string, seed: number, plan: AccuracyPlan
 
 /** Sessions whose threads outnumber the cores wait for each other. */
 function threadsOf({ engine, threads, concurrency }: AccuracyPlan): Pick<AccuracyJob, 'threads'> {
-  if (engine !== 'onnxruntime') return {};
+  if (engine === 'wasm' || engine === 'cpu') return {};
   return { threads: threads ?? Math.max(1, Math.floor(availableParallelism() / concurrency)) };
 }
 

@@ -104,7 +104,8 @@ export async function runSpeedJob(job: SpeedJob, emit: Emit): Promise<SpeedResul
 
 async function prepare(id: string, { job, models, ranFirst }: { job: SpeedJob; models: Models; ranFirst: boolean }): Promise<Contender> {
   const engine = engineById(id);
-  if ((await engine.available()) !== true) throw new CommandError('environment', `engine ${id} is not available in the measuring process`);
+  if (engine.start !== undefined) await engine.start({ threads: job.threads });
+  else if ((await engine.available()) !== true) throw new CommandError('environment', `engine ${id} is not available in the measuring process`);
   // Engines of one backend share a model; one of another backend would drag the weights back and forth.
   const shared = models.get(engine.backend) ?? (await build(job));
   models.set(engine.backend, shared);
@@ -191,7 +192,7 @@ function timed(run: () => Promise<void>): Sample {
 function compareWithPlain(id: string, contenders: ReadonlyMap<string, Contender>): { maxAbsDiffVsPlain?: number; tolerance?: number } {
   const contender = contenders.get(id);
   const plain = id.includes('+') ? contenders.get(id.replace(/\+.*$/, '')) : undefined;
-  const tfjs = contender?.observation.runtime === undefined ? undefined : [...contenders].find(([other, { observation }]) => !other.includes('+') && observation.runtime === undefined)?.[1];
+  const tfjs = contender?.observation.runtime === undefined ? undefined : [...contenders].find(([other, { observation }]) => other !== id && !other.includes('+') && observation.backend !== 'onnxruntime')?.[1];
   const [expected, values] = [(plain ?? tfjs)?.values, contender?.values];
   if (expected === undefined || values === undefined) return {};
   let difference = values.length === expected.length ? 0 : Number.MAX_VALUE;
