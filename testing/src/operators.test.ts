@@ -14,8 +14,7 @@ test('every operator has recorded cases, and every recorded case an operator', (
   expect(cases.map(lackedBy).filter((name) => name !== undefined)).toEqual([]);
 });
 
-test('an operator or a form of it that is not there has a name', () => {
+test('an operator that is not there has a name', () => {
   expect(lackedBy({ ...first, op: 'fold' })).toBe('fold');
   expect(lackedBy({ ...first, op: 'toString' })).toBe('toString');
-  expect(lackedBy({ ...first, op: 'interpolate_bilinear', attrs: { size: [2, 2], align_corners: true } })).toBe('interpolate_bilinear:align_corners');
 });

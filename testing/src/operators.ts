@@ -50,13 +50,11 @@ type Inputs = Readonly<Record<string, tf.Tensor>>;
 interface Operator {
   /** From torch-layout tensors to a torch-layout tensor. */
   run(inputs: Inputs, attrs: OperatorCase['attrs']): tf.Tensor;
-  /** The form of the operator that convkit lacks, if these attributes ask for it. */
-  lacks?(attrs: OperatorCase['attrs']): string | undefined;
 }
 
 /** The attributes of a case are those that the fixture's notes state for its operator: a wrong one shows as a wrong value. */
-function operator<Attributes>(run: (inputs: Inputs, attrs: Attributes) => tf.Tensor, lacks?: (attrs: Attributes) => string | undefined): Operator {
-  return { run, ...(lacks === undefined ? {} : { lacks }) } as Operator;
+function operator<Attributes>(run: (inputs: Inputs, attrs: Attributes) => tf.Tensor): Operator {
+  return { run } as Operator;
 }
 
 type Pair = [number, number];
@@ -109,12 +107,9 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   }),
 };
 
-/** What convkit lacks for a case, `roi_align` or `interpolate_bilinear:align_corners`, or undefined. */
-export function lackedBy({ op, attrs }: OperatorCase): string | undefined {
-  const known = Object.hasOwn(OPERATORS, op) ? OPERATORS[op] : undefined;
-  if (known === undefined) return op;
-  const form = known.lacks?.(attrs);
-  return form === undefined ? undefined : `${op}:${form}`;
+/** The operator of a case if convkit lacks it. */
+export function lackedBy({ op }: OperatorCase): string | undefined {
+  return Object.hasOwn(OPERATORS, op) ? undefined : op;
 }
 
 function errorOf(actual: tf.Tensor, reference: Values): number {

@@ -17,6 +17,7 @@ export { depthwiseConv2d, DepthwiseConv2dLayer, type DepthwiseConv2dOptions } fr
 export { defineFamily, type BuildContext, type BuildOptions, type Built, type Family, type FamilyDefinition, type ImageShape, type Paper, type VariantRow } from './family.js';
 export { gateFactors, gateOption, type GateForm, type GateOptions } from './gate.js';
 export { globalAveragePool, GlobalAveragePoolLayer, globalMaxPool, GlobalMaxPoolLayer, type GlobalPoolOptions } from './global-pool.js';
+export { gridSample2d, type GridSampleAttributes } from './grid-sample.js';
 export { constantInitializer, initializer, initializerOption, INITIALIZERS, seedOption, type IdentityInitializer, type InitializerName, type KernelInitializer, type NormalInitializer } from './initialization.js';
 export { applyLayer, imageShape, layerEntries, layerLabel, oneTensor, type Layer, type LayerOptions } from './layer.js';
 export { localResponseNorm, LocalResponseNormLayer, localResponseNormalize, type LocalResponseNormOptions } from './local-response-norm.js';

@@ -67,9 +67,13 @@ export interface OpAttributes {
   channelShuffle: { readonly groups: number };
   /** x / (k + alpha/size * sum of squares over `size` neighbouring channels)^beta. */
   localResponseNorm: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
+  /** Inputs x [N, H, W, C], grid [N, H', W', 2]: positions as `gridSample2d` has them. */
+  gridSample: { readonly padding: 'zeros' | 'border' | 'reflection'; readonly alignCorners: boolean };
   resize: { readonly size: readonly [number, number]; readonly method: 'nearest' | 'bilinear'; readonly alignCorners: boolean; readonly halfPixelCenters: boolean };
   /** Identity at inference. `perSample`: a sample is dropped as a whole (stochastic depth), not element by element. */
   dropout: { readonly rate: number; readonly perSample?: boolean };
+  /** Identity, whose gradient is multiplied: a learning rate of its own for what stands in front. */
+  scaleGradient: { readonly factor: number };
 }
 
 export type OpKind = keyof OpAttributes;
@@ -88,6 +92,8 @@ export interface Lowering {
 
 /** A layer that says how it reads as primitive ops. */
 export interface Lowerable {
+  /** True where `lower` describes inference only and a training step would not be the layer's. Default false. */
+  readonly inferenceOnly?: boolean;
   lower(g: Lowering, inputs: readonly Value[]): Value;
 }
 

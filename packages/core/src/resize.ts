@@ -34,26 +34,30 @@ export function interpolationWeights(inputs: number, outputs: number, { method, 
 
 const CENTRES: Interpolation = { method: 'bilinear', alignCorners: false, halfPixelCenters: true };
 
+const CORNERS: Interpolation = { method: 'bilinear', alignCorners: true, halfPixelCenters: false };
+
 /** The transposed of a resize: dx = R^T dy C, with the weights of rows R and of columns C, as two matrix products. */
-function resizeGradient(dy: tf.Tensor4D, [height, width]: readonly [number, number]): tf.Tensor4D {
+function resizeGradient(dy: tf.Tensor4D, [height, width]: readonly [number, number], how: Interpolation): tf.Tensor4D {
   const [n, rows, columns, channels] = dy.shape;
   const fold = (x: tf.Tensor, inputs: number, outputs: number) =>
-    tf.matMul(tf.transpose(tf.tensor2d(interpolationWeights(inputs, outputs, CENTRES), [outputs, inputs])), tf.reshape(x, [outputs, -1]) as tf.Tensor2D);
+    tf.matMul(tf.transpose(tf.tensor2d(interpolationWeights(inputs, outputs, how), [outputs, inputs])), tf.reshape(x, [outputs, -1]) as tf.Tensor2D);
   const high = tf.reshape(fold(tf.transpose(dy, [1, 0, 2, 3]), height, rows), [height, n, columns, channels]);
   const wide = tf.reshape(fold(tf.transpose(high, [2, 0, 1, 3]), width, columns), [width, height, n, channels]);
   return tf.transpose(wide, [2, 1, 0, 3]) as tf.Tensor4D;
 }
 
 /**
- * Bilinear interpolation between pixel centres, torch's `align_corners=False`: [N, H, W, C] -> [N, size, C].
+ * Bilinear interpolation, [N, H, W, C] -> [N, size, C]: between pixel centres (torch's `align_corners=False`), or with
+ * `alignCorners` such that the centres of the outermost pixels stay where they are.
  * tfjs' own gradient is that of pixels at corners (no halfPixelCenters), and on cpu throws unless height equals width.
  */
-export function resizeBilinear2d(x: tf.Tensor4D, size: readonly [number, number]): tf.Tensor4D {
-  const forward = (input: tf.Tensor4D) => tf.image.resizeBilinear(input, [...size], false, true);
+export function resizeBilinear2d(x: tf.Tensor4D, size: readonly [number, number], alignCorners = false): tf.Tensor4D {
+  const how = alignCorners ? CORNERS : CENTRES;
+  const forward = (input: tf.Tensor4D) => tf.image.resizeBilinear(input, [...size], alignCorners, !alignCorners);
   if (!isRecording()) return forward(x);
   const resize = tf.customGrad((input) => ({
     value: forward(input as tf.Tensor4D),
-    gradFunc: (dy: tf.Tensor) => tf.tidy(() => resizeGradient(dy as tf.Tensor4D, [x.shape[1], x.shape[2]])),
+    gradFunc: (dy: tf.Tensor) => tf.tidy(() => resizeGradient(dy as tf.Tensor4D, [x.shape[1], x.shape[2]], how)),
   }));
   return resize(x) as tf.Tensor4D;
 }

@@ -1,11 +1,12 @@
 /**
  * Gradients of deformable convolution in ONNX, tap by tap: onnxruntime has DeformConv but not its gradient. For a tap with
  * kernel W, samples S and mask m: q = W^T dy, dW = sum dy (m S)^T, dm = <q, S>, and the positions' and the image's
- * gradients follow from the four corners that bilinear sampling reads (core/bilinear-sample.ts has the same in tfjs).
+ * gradients follow from the four corners that bilinear sampling reads.
  */
+import { writeSamples } from './bilinear-gradient.js';
 import type { ConvolutionShapes } from './convolution-gradient.js';
 import { PLAIN } from './layout.js';
-import { int, text } from './program.js';
+import { int } from './program.js';
 import type { OnnxWriter } from './writer.js';
 
 export interface DeformGradients {
@@ -15,25 +16,13 @@ export interface DeformGradients {
   mask: string | undefined;
 }
 
-interface Axis {
-  /** Nearest pixel inside, as a number. */
-  readonly at: string;
-  /** Share of the sample; 0 outside. */
-  readonly weight: string;
-  /** Derivative of the share by the position. */
-  readonly slope: string;
-}
-
-const FLOAT = 1;
-const INT64 = 7;
-
 /** @param x [N, C, H, W] @param kernel [F, C / groups, kh, kw] @param offset [N, 2 G taps, H', W'] @param mask [N, G taps, H', W'] */
 export function writeDeformGradients(w: OnnxWriter, x: string, kernel: string, offset: string, mask: string | undefined, dy: string, shapes: ConvolutionShapes, deformableGroups: number): DeformGradients {
   const { batch, input: [h, across], output, kernel: [kh, kw], channels, filters, groups, strides, dilations, padding } = shapes;
   const [taps, positions] = [kh * kw, output[0] * output[1]];
   const [inside, outside, width] = [channels / groups, filters / groups, channels / deformableGroups];
   const op = (type: string, ...inputs: string[]): string => w.op(type, inputs);
-  const [mul, add, sub] = [(a: string, b: string) => op('Mul', a, b), (a: string, b: string) => op('Add', a, b), (a: string, b: string) => op('Sub', a, b)];
+  const [mul, add] = [(a: string, b: string) => op('Mul', a, b), (a: string, b: string) => op('Add', a, b)];
   const slice = (value: string, axis: number, start: number) => op('Slice', value, w.integers([start]), w.integers([start + 1]), w.integers([axis]));
   const grid = (name: string, valueOf: (position: number) => number) => w.as(w.constant(name, Float32Array.from({ length: positions }, (_, p) => valueOf(p)), [1, 1, 1, positions]), PLAIN);
 
@@ -43,34 +32,15 @@ export function writeDeformGradients(w: OnnxWriter, x: string, kernel: string, o
   const masks = mask === undefined ? undefined : w.reshape(mask, [batch, deformableGroups, taps, positions]);
   const matrices = w.reshape(kernel, [groups, outside, inside, taps]);
 
-  /** The neighbours below and above positions along an axis. */
-  const neighbours = (position: string, length: number): [Axis, Axis] => {
-    const clipped = op('Clip', position, w.number(-2), w.number(length + 1));
-    const low = op('Floor', clipped);
-    const distance = sub(clipped, low);
-    const neighbour = (pixel: string, share: string, rises: boolean): Axis => {
-      const at = op('Clip', pixel, w.number(0), w.number(length - 1));
-      const within = w.op('Cast', [op('Equal', at, pixel)], { to: int(FLOAT) });
-      return { at, weight: mul(share, within), slope: rises ? within : op('Neg', within) };
-    };
-    return [neighbour(low, sub(w.number(1), distance), false), neighbour(add(low, w.number(1)), distance, true)];
-  };
-
   let imageGradient = w.op('Expand', [w.number(0), w.integers([batch, channels, h * across])]);
   const [kernelTaps, offsetTaps, maskTaps]: [string[], string[], string[]] = [[], [], []];
   for (let tap = 0; tap < taps; tap++) {
     const moved = slice(offsets, 2, tap);
     const along = (axis: 0 | 1) => w.reshape(slice(moved, 3, axis), [batch, deformableGroups, 1, positions]);
     const [u, v] = [Math.floor(tap / kw) * dilations[0] - padding[0], (tap % kw) * dilations[1] - padding[2]];
-    const rows = neighbours(add(along(0), grid(`rows of ${output.join('x')} from ${u} by ${strides[0]}`, (p) => Math.floor(p / output[1]) * strides[0] + u)), h);
-    const columns = neighbours(add(along(1), grid(`columns of ${output.join('x')} from ${v} by ${strides[1]}`, (p) => (p % output[1]) * strides[1] + v)), across);
-    const corners = rows.flatMap((row) => columns.map((column) => {
-      const index = w.op('Cast', [add(mul(row.at, w.number(across)), column.at)], { to: int(INT64) });
-      const everywhere = w.reshape(op('Expand', index, w.integers([batch, deformableGroups, width, positions])), [batch, channels, positions]);
-      const value = w.reshape(w.op('GatherElements', [image, everywhere], { axis: int(2) }), [batch, deformableGroups, width, positions]);
-      return { index: everywhere, value, weight: mul(row.weight, column.weight), byRow: mul(row.slope, column.weight), byColumn: mul(row.weight, column.slope) };
-    }));
-    const total = (part: 'weight' | 'byRow' | 'byColumn') => corners.map((corner) => mul(corner.value, corner[part])).reduce(add);
+    const rows = add(along(0), grid(`rows of ${output.join('x')} from ${u} by ${strides[0]}`, (p) => Math.floor(p / output[1]) * strides[0] + u));
+    const columns = add(along(1), grid(`columns of ${output.join('x')} from ${v} by ${strides[1]}`, (p) => (p % output[1]) * strides[1] + v));
+    const { total, scatter } = writeSamples(w, image, rows, columns, { batch, channels, groups: deformableGroups, size: [h, across], positions });
     const samples = total('weight');
     const factor = masks === undefined ? undefined : slice(masks, 2, tap);
     const masked = (value: string) => (factor === undefined ? value : mul(value, factor));
@@ -85,9 +55,7 @@ export function writeDeformGradients(w: OnnxWriter, x: string, kernel: string, o
     const byPosition = (part: 'byRow' | 'byColumn') => w.reshape(w.reduce('ReduceSum', mul(q, total(part)), [2], true), [batch, deformableGroups, 1, 1, positions]);
     offsetTaps.push(w.op('Concat', [byPosition('byRow'), byPosition('byColumn')], { axis: int(3) }));
     if (masks !== undefined) maskTaps.push(w.reduce('ReduceSum', mul(columnsGradient, samples), [2], true));
-    const shares = w.op('Concat', corners.map(({ weight }) => w.reshape(mul(q, weight), [batch, channels, positions])), { axis: int(2) });
-    const indices = w.op('Concat', corners.map(({ index }) => index), { axis: int(2) });
-    imageGradient = w.op('ScatterElements', [imageGradient, indices, shares], { axis: int(2), reduction: text('add') });
+    imageGradient = scatter(imageGradient, q);
   }
   const joined = (parts: string[], axis: number, shape: number[]) => w.reshape(parts.length === 1 ? (parts[0] as string) : w.op('Concat', parts, { axis: int(axis) }), shape);
   return {

@@ -13,6 +13,7 @@ import { deformConv2d } from './deform-conv2d.js';
 import { dense } from './dense.js';
 import { depthwiseConv2d } from './depthwise-conv2d.js';
 import { dropout } from './dropout.js';
+import { gridSample } from './grid-sample.js';
 import { layerNorm } from './layer-norm.js';
 import { localResponseNorm } from './local-response-norm.js';
 import { maxPool } from './max-pool.js';
@@ -21,6 +22,7 @@ import { prelu } from './prelu.js';
 import { reduce } from './reduce.js';
 import { reshape } from './reshape.js';
 import { resize } from './resize.js';
+import { scaleGradient } from './scale-gradient.js';
 import { slice } from './slice.js';
 import { take } from './take.js';
 import { transpose } from './transpose.js';
@@ -28,7 +30,7 @@ import { transpose } from './transpose.js';
 /** The closed set. A new op is a new file and a line here and in core's OpAttributes. */
 export const OPS: { readonly [K in OpKind]: OpDefinition<K> } = {
   activation, adaptiveAvgPool, avgPool, batchNorm, binary, channelShuffle, concat, convTranspose2d, conv2d, deformConv2d, dense, depthwiseConv2d, dropout,
-  layerNorm, localResponseNorm, maxPool, pad, prelu, reduce, reshape, resize, slice, take, transpose,
+  gridSample, layerNorm, localResponseNorm, maxPool, pad, prelu, reduce, reshape, resize, scaleGradient, slice, take, transpose,
 };
 
 /** The definition of one op, for code that does not know which. */

@@ -1,0 +1,88 @@
+import { applyLayer, layerEntries, layerLabel, multiplyMatrices, oneTensor, option, OptionError, readOptions, type LayerOptions, type Lowering, type Value } from '@convkit/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { layers } from '@tensorflow/tfjs-layers';
+
+/** First and last position of an axis of so many pixels, from -1 to 1: the centres of the outermost pixels are there, or their outer edges. One pixel lies at 0. */
+function ends(length: number, alignCorners: boolean): [number, number] {
+  const last = length === 1 ? 0 : alignCorners ? 1 : 1 - 1 / length;
+  return [-last, last];
+}
+
+/**
+ * Where each pixel of an image of that size looks: the affine map of its own position, torch's `affine_grid`.
+ * (x, y) = theta (u, v, 1), u across and v down from -1 to 1, both at pixel centres: -1 + 2 i / (n - 1) with `alignCorners`
+ * (0 for n = 1), else (2 i + 1) / n - 1. theta leads from output to input: a scale of 1/2 enlarges. Differentiable in theta.
+ * @param theta [N, 2, 3]
+ * @returns [N, H, W, 2], (x, y)
+ */
+export function affineGrid2d(theta: tf.Tensor3D, [height, width]: readonly [number, number], alignCorners = false): tf.Tensor4D {
+  return tf.tidy(() => {
+    const positions = height * width;
+    const along = (length: number, indexOf: (position: number) => number) => {
+      const [first, last] = ends(length, alignCorners);
+      return Float32Array.from({ length: positions }, (_, p) => (length === 1 ? 0 : first + ((last - first) * indexOf(p)) / (length - 1)));
+    };
+    const own = [along(width, (p) => p % width), along(height, (p) => Math.floor(p / width)), new Float32Array(positions).fill(1)];
+    const mapped = multiplyMatrices(tf.reshape(theta, [-1, 3]), tf.stack(own.map((values) => tf.tensor1d(values))) as tf.Tensor2D);
+    return tf.reshape(tf.transpose(tf.reshape(mapped, [-1, 2, positions]), [0, 2, 1]), [-1, height, width, 2]);
+  });
+}
+
+export interface AffineGridOptions extends LayerOptions {
+  /** Height and width of the grid, one integer for both. */
+  size: number | [number, number];
+  /** Whether -1 and 1 are the centres of the outermost pixels; otherwise their outer edges. Default false, as in torch since 1.3. */
+  alignCorners?: boolean;
+}
+
+/**
+ * The grid of an affine map, six numbers an image: t00, t01, t02, t10, t11, t12 of {@link affineGrid2d}. [N, 6] -> [N, size, 2].
+ * @throws OptionError for impossible options and other inputs than [N, 6].
+ */
+export class AffineGridLayer extends layers.Layer {
+  /** @nocollapse */
+  static readonly className = 'ConvkitAffineGrid';
+  private readonly size: [number, number];
+  private readonly alignCorners: boolean;
+
+  constructor(options: AffineGridOptions) {
+    const { size, alignCorners, ...base } = readOptions(layerLabel('affineGrid', options?.name), {
+      ...layerEntries, size: option.pair(1), alignCorners: option.withDefault(option.boolean(), false),
+    }, options);
+    super(base);
+    this.size = size;
+    this.alignCorners = alignCorners;
+  }
+
+  override computeOutputShape(inputShape: (number | null)[] | (number | null)[][]): (number | null)[] {
+    const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as (number | null)[];
+    if (shape.length !== 2 || shape[1] !== 6) throw new OptionError(layerLabel('affineGrid', this.name), 'input', shape, '[N, 6], the rows of theta');
+    return [shape[0] ?? null, ...this.size, 2];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => affineGrid2d(tf.reshape(oneTensor(inputs), [-1, 2, 3]), this.size, this.alignCorners));
+  }
+
+  /** theta's columns times positions across, times positions down, and the last as it is: no matrix product, so nothing that counts as one. */
+  lower(g: Lowering, [theta]: readonly [Value]): Value {
+    const [height, width] = this.size;
+    const rows = g.op('reshape', [theta], { shape: [2, 3] });
+    const column = (start: number) => g.op('reshape', [g.op('slice', [rows], { axis: 2, start, size: 1 })], { shape: [1, 1, 2] });
+    /** A ramp is what interpolation makes of its ends. */
+    const ramp = (axis: 1 | 2, length: number, size: readonly [number, number]) => {
+      const [first, last] = ends(length, this.alignCorners).map((end) => g.constant(end, [1, 1, 1, 1])) as [Value, Value];
+      return length === 1 ? first : g.op('resize', [g.op('concat', [first, last], { axis })], { size, method: 'bilinear', alignCorners: true, halfPixelCenters: false });
+    };
+    const across = g.op('binary', [column(0), ramp(2, width, [1, width])], { kind: 'mul' });
+    const down = g.op('binary', [column(1), ramp(1, height, [height, 1])], { kind: 'mul' });
+    return g.op('binary', [g.op('binary', [down, across], { kind: 'add' }), column(2)], { kind: 'add' });
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), size: this.size, alignCorners: this.alignCorners };
+  }
+}
+
+/** The grid of an affine map on a symbolic tensor: [N, 6] -> [N, size, 2]. See {@link AffineGridLayer}. */
+export const affineGrid = applyLayer((options: AffineGridOptions) => new AffineGridLayer(options));

@@ -1,0 +1,3 @@
+import { testOperators } from '@convkit/testing/reference';
+
+testOperators(new URL('../reference/operators.json', import.meta.url));
