@@ -53,7 +53,7 @@ export interface TrainReport {
   readonly files: readonly string[];
 }
 
-export const STATE_FILE = 'state.safetensors';
+const STATE_FILE = 'state.safetensors';
 
 /**
  * Trains a model and writes it: state.safetensors after every epoch, model.json and weights.bin at the end, each whole or not
