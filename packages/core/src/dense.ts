@@ -34,6 +34,8 @@ export interface DenseOptions extends LayerOptions {
   activation?: ActivationKind;
   /** Default 'glorotUniform'. */
   kernelInitializer?: KernelInitializer;
+  /** What the bias starts from, a number for each output. Default: zeros. */
+  biasInitializer?: readonly number[];
   /** Mixed with the weight's name. Default 0. */
   seed?: number;
 }
@@ -47,23 +49,28 @@ export class DenseLayer extends layers.Layer {
   private bias: LayerVariable | undefined;
 
   constructor(options: DenseOptions) {
-    const { units, useBias, activation, kernelInitializer, seed, ...base } = readOptions(layerLabel('dense', options?.name), {
+    const where = layerLabel('dense', options?.name);
+    const { units, useBias, activation, kernelInitializer, biasInitializer, seed, ...base } = readOptions(where, {
       ...layerEntries,
       units: option.integer(1),
       useBias: option.withDefault(option.boolean(), true),
       activation: option.withDefault(activationOption, 'linear'),
       kernelInitializer: option.withDefault(initializerOption, 'glorotUniform'),
+      biasInitializer: option.optional(option.list(option.number())),
       seed: option.withDefault(seedOption, 0),
     }, options);
+    if (biasInitializer !== undefined && (!useBias || biasInitializer.length !== units)) {
+      throw new OptionError(where, 'biasInitializer', biasInitializer, useBias ? `a number for each of the ${units} units` : 'absent without a bias');
+    }
     super(base);
-    this.config = { units, useBias, activation, kernelInitializer, seed };
+    this.config = { units, useBias, activation, kernelInitializer, seed, ...(biasInitializer === undefined ? {} : { biasInitializer }) };
   }
 
   override build(inputShape: (number | null)[] | (number | null)[][]): void {
     const inputs = this.features(inputShape);
-    const { units, useBias, kernelInitializer, seed } = this.config;
+    const { units, useBias, kernelInitializer, biasInitializer, seed } = this.config;
     this.kernel = this.addWeight('kernel', [inputs, units], 'float32', initializer(kernelInitializer, { fanIn: inputs, fanOut: units }, seed, `${this.name}/kernel`));
-    if (useBias) this.bias = this.addWeight('bias', [units], 'float32', constantInitializer(0));
+    if (useBias) this.bias = this.addWeight('bias', [units], 'float32', constantInitializer(biasInitializer ?? 0));
     super.build(inputShape);
   }
 

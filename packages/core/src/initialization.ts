@@ -57,7 +57,7 @@ export interface Fans {
 /** The seed option: any unsigned 32-bit integer. */
 export const seedOption = option.integer(0, 0xffffffff);
 
-type Draw = { normal: number } | { uniform: number } | { constant: number } | { identity: IdentityInitializer; fans: Fans };
+type Draw = { normal: number } | { uniform: number } | { constant: number } | { values: readonly number[] } | { identity: IdentityInitializer; fans: Fans };
 
 function drawOf(initial: KernelInitializer, fans: Fans): Draw {
   if (typeof initial === 'object') return initial.kind === 'normal' ? { normal: initial.deviation } : { identity: initial, fans };
@@ -98,6 +98,10 @@ function fill(values: Float32Array, draw: Draw, seed: number, shape: readonly nu
   if ('identity' in draw) {
     const { groups, noise = 0 } = draw.identity;
     return writeIdentity(fill(values, noise === 0 ? { constant: 0 } : { normal: noise }, seed, shape), shape, draw.fans, groups);
+  }
+  if ('values' in draw) {
+    values.set(draw.values);
+    return values;
   }
   if ('constant' in draw) return draw.constant === 0 ? values : values.fill(draw.constant);
   if ('normal' in draw) {
@@ -142,7 +146,7 @@ export function initializer(initial: KernelInitializer, fans: Fans, seed: number
   return new SeededInitializer(drawOf(initial, fans), (hashString(name) ^ Math.imul(seed + 1, 0x9e3779b1)) >>> 0);
 }
 
-/** The initializer of a bias or of a batch norm's vectors. */
-export function constantInitializer(value: number) {
-  return new SeededInitializer({ constant: value }, 0);
+/** The initializer of a bias or of a batch norm's vectors: one number everywhere, or each element's own. */
+export function constantInitializer(value: number | readonly number[]) {
+  return new SeededInitializer(typeof value === 'number' ? { constant: value } : { values: value }, 0);
 }

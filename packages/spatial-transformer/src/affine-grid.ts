@@ -28,6 +28,18 @@ export function affineGrid2d(theta: tf.Tensor3D, [height, width]: readonly [numb
   });
 }
 
+/** Columns of theta, each of its two numbers. */
+function affineColumns(g: Lowering, x: Value): Value[] {
+  const rows = g.op('reshape', [x], { shape: [2, 3] });
+  return [0, 1, 2].map((start) => g.op('slice', [rows], { axis: 2, start, size: 1 }));
+}
+
+function attentionColumns(g: Lowering, x: Value): Value[] {
+  const scale = g.op('slice', [x], { axis: 1, start: 0, size: 1 });
+  const beside = (sides: [number, number]) => g.op('pad', [scale], { padding: [[0, 0], sides], value: 0 });
+  return [beside([0, 1]), beside([1, 0]), g.op('slice', [x], { axis: 1, start: 1, size: 2 })];
+}
+
 export interface AffineGridOptions extends LayerOptions {
   /** Height and width of the grid, one integer for both. */
   size: number | [number, number];
@@ -35,9 +47,18 @@ export interface AffineGridOptions extends LayerOptions {
   alignCorners?: boolean;
 }
 
+/** [N, 6]: the rows of theta. [N, 3]: s, tx, ty of attention, theta = (s 0 tx; 0 s ty). */
+function thetaOf(x: tf.Tensor2D): tf.Tensor3D {
+  if (x.shape[1] === 6) return tf.reshape(x, [-1, 2, 3]);
+  const [scale, across, down] = [0, 1, 2].map((i) => tf.slice(x, [0, i], [-1, 1])) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+  const zero = tf.zerosLike(scale);
+  return tf.reshape(tf.concat([scale, zero, across, zero, scale, down], 1), [-1, 2, 3]);
+}
+
 /**
- * The grid of an affine map, six numbers an image: t00, t01, t02, t10, t11, t12 of {@link affineGrid2d}. [N, 6] -> [N, size, 2].
- * @throws OptionError for impossible options and other inputs than [N, 6].
+ * The grid of an affine map, {@link affineGrid2d}. [N, 6] -> [N, size, 2]: an image's t00, t01, t02, t10, t11, t12. Or
+ * [N, 3] -> [N, size, 2]: s, tx, ty of the map that looks at a part of the image only, theta = (s 0 tx; 0 s ty).
+ * @throws OptionError for impossible options and other inputs.
  */
 export class AffineGridLayer extends layers.Layer {
   /** @nocollapse */
@@ -56,27 +77,27 @@ export class AffineGridLayer extends layers.Layer {
 
   override computeOutputShape(inputShape: (number | null)[] | (number | null)[][]): (number | null)[] {
     const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as (number | null)[];
-    if (shape.length !== 2 || shape[1] !== 6) throw new OptionError(layerLabel('affineGrid', this.name), 'input', shape, '[N, 6], the rows of theta');
+    if (shape.length !== 2 || (shape[1] !== 6 && shape[1] !== 3)) throw new OptionError(layerLabel('affineGrid', this.name), 'input', shape, '[N, 6], the rows of theta, or [N, 3], a scale and a shift');
     return [shape[0] ?? null, ...this.size, 2];
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return tf.tidy(() => affineGrid2d(tf.reshape(oneTensor(inputs), [-1, 2, 3]), this.size, this.alignCorners));
+    return tf.tidy(() => affineGrid2d(thetaOf(oneTensor<tf.Tensor2D>(inputs)), this.size, this.alignCorners));
   }
 
   /** theta's columns times positions across, times positions down, and the last as it is: no matrix product, so nothing that counts as one. */
   lower(g: Lowering, [theta]: readonly [Value]): Value {
     const [height, width] = this.size;
-    const rows = g.op('reshape', [theta], { shape: [2, 3] });
-    const column = (start: number) => g.op('reshape', [g.op('slice', [rows], { axis: 2, start, size: 1 })], { shape: [1, 1, 2] });
+    const columns = theta.shape[1] === 6 ? affineColumns(g, theta) : attentionColumns(g, theta);
+    const [first, second, third] = columns.map((column) => g.op('reshape', [column], { shape: [1, 1, 2] })) as [Value, Value, Value];
     /** A ramp is what interpolation makes of its ends. */
     const ramp = (axis: 1 | 2, length: number, size: readonly [number, number]) => {
-      const [first, last] = ends(length, this.alignCorners).map((end) => g.constant(end, [1, 1, 1, 1])) as [Value, Value];
-      return length === 1 ? first : g.op('resize', [g.op('concat', [first, last], { axis })], { size, method: 'bilinear', alignCorners: true, halfPixelCenters: false });
+      const [start, end] = ends(length, this.alignCorners).map((position) => g.constant(position, [1, 1, 1, 1])) as [Value, Value];
+      return length === 1 ? start : g.op('resize', [g.op('concat', [start, end], { axis })], { size, method: 'bilinear', alignCorners: true, halfPixelCenters: false });
     };
-    const across = g.op('binary', [column(0), ramp(2, width, [1, width])], { kind: 'mul' });
-    const down = g.op('binary', [column(1), ramp(1, height, [height, 1])], { kind: 'mul' });
-    return g.op('binary', [g.op('binary', [down, across], { kind: 'add' }), column(2)], { kind: 'add' });
+    const across = g.op('binary', [first, ramp(2, width, [1, width])], { kind: 'mul' });
+    const down = g.op('binary', [second, ramp(1, height, [height, 1])], { kind: 'mul' });
+    return g.op('binary', [g.op('binary', [down, across], { kind: 'add' }), third], { kind: 'add' });
   }
 
   override getConfig(): tf.serialization.ConfigDict {

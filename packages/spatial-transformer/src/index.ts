@@ -1,2 +1,5 @@
 export { gridSample2d, type GridSampleAttributes } from '@convkit/core';
 export { affineGrid, affineGrid2d, AffineGridLayer, type AffineGridOptions } from './affine-grid.js';
+export { gridSample, GridSampleLayer, type GridSampleOptions } from './grid-sample.js';
+export { registerLayers } from './register-layers.js';
+export { spatialTransformer, type Localisation, type SpatialTransformerOptions } from './spatial-transformer.js';

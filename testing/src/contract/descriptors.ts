@@ -12,6 +12,7 @@ import { inceptionModule, inceptionV3Module, naiveInception } from '@convkit/inc
 import { basicBlock, bottleneck, preactBasicBlock, preactBottleneck } from '@convkit/resnet';
 import { cbam, channelConvolution, efficientChannelAttention, scse, spatialSqueezeExcite } from '@convkit/se-block';
 import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
+import { affineGrid, gridSample, spatialTransformer } from '@convkit/spatial-transformer';
 import { convUnit } from '@convkit/vgg';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 
@@ -49,6 +50,13 @@ const inceptionColumns = { reduce3x3: 2, filters3x3: 3, reduce5x5: 2, filters5x5
 const kinked: Partial<Descriptor> = { gradientStep: 5e-5 };
 const deformed = (x: SymbolicTensor, options: Partial<Parameters<typeof deformableConv2d>[1]>) =>
   deformableConv2d(sliceChannels(x, { start: 0, size: 2 }), { filters: 3, kernelSize: 2, offsetLearningRate: 1, name: 'conv', ...options });
+
+/** Positions between -1 and 1 from the image itself, which is the rest of its channels; with `far`, outside too. */
+const sampled = (x: SymbolicTensor, options: Parameters<typeof gridSample>[2], far = false) => {
+  const positions = sliceChannels(x, { start: 0, size: 2 });
+  return gridSample(sliceChannels(x, { start: 2, size: 3 }), far ? positions : activation(positions, { kind: 'tanh' }), options);
+};
+const summary = (x: SymbolicTensor) => globalAveragePool(sliceChannels(x, { start: 0, size: 2 }), {});
 
 /** Things that a block may have in its slots. */
 const gated = (x: SymbolicTensor) => squeezeExcite(x, { squeeze: 2, gate: 'relu' });
@@ -126,6 +134,15 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('spatialSqueezeExcite', 'with a bias', (x) => spatialSqueezeExcite(x, { name: 'sse' })),
   row('scse', 'the larger', (x) => scse(x, { name: 'scse' })),
   row('scse', 'the sum, without biases', (x) => scse(x, { merge: 'sum', ratio: 4, useBias: false })),
+  row('affineGrid', 'six numbers', (x) => affineGrid(dense(summary(x), { units: 6 }), { size: [4, 5] })),
+  row('affineGrid', 'a scale and a shift, corners, one row', (x) => affineGrid(dense(summary(x), { units: 3 }), { size: [1, 5], alignCorners: true })),
+  row('gridSample', 'zeros', (x) => sampled(x, {}, true), kinked),
+  row('gridSample', 'corners', (x) => sampled(x, { alignCorners: true }), kinked),
+  row('gridSample', 'the border', (x) => sampled(x, { padding: 'border' }, true), kinked),
+  row('gridSample', 'reflections at the edges', (x) => sampled(x, { padding: 'reflection' }, true), kinked),
+  row('gridSample', 'reflections at the corners', (x) => sampled(x, { padding: 'reflection', alignCorners: true }, true), kinked),
+  row('spatialTransformer', 'affine, smaller', (x) => spatialTransformer(x, { localisation: summary, size: [5, 4], name: 'stn' }), kinked),
+  row('spatialTransformer', 'attention, larger, the border', (x) => spatialTransformer(x, { localisation: summary, transform: 'attention', size: [7, 9], padding: 'border', name: 'stn' }), kinked),
   row('deformableConv2d', 'v1, padding', (x) => deformed(x, { padding: 1 }), kinked),
   row('deformableConv2d', 'modulated, stride with dilation', (x) => deformed(x, { modulated: true, stride: [1, 2], dilation: [2, 1], padding: [2, 1] }), kinked),
   row('deformableConv2d', 'two deformable groups, weight groups, plain sigmoid', (x) => deformed(x, { filters: 4, groups: 2, deformableGroups: 2, modulated: true, maskScale: 1, useBias: false }), kinked),
@@ -206,6 +223,6 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'multiboxDetection', 'fastNonMaxSuppression', 'nonMaxSuppression', 'matrixNonMaxSuppression', 'softNonMaxSuppression', 'suppressTensors',
   'anchorTargets', 'withoutPadding', 'matchByThresholds', 'matchSsd', 'matchWithForced', 'mineHardNegatives', 'sampleAnchors',
   'boxLoss', 'decodeOffsets', 'smoothL1', 'focalLoss', 'priorBias', 'pyramidLevels', 'roiAlign', 'roiPool', 'averagePrecision', 'evaluateCoco', 'evaluateVoc',
-  'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient',
+  'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient', 'affineGrid2d', 'gridSample2d',
   'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'attentionParts', 'channelKernelSize', 'convolveChannels', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);
