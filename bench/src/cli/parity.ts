@@ -11,7 +11,7 @@ export function addParity(program: Command, session: Session): void {
     .description('compare with recorded values of other frameworks; exit 1 above tolerance')
     .argument('<fixture...>', 'fixture files')
     .addOption(listOption('--without <list>', 'operators that may be not covered, comma-separated, such as roi_align,grid_sample', (part) => part))
-    .addOption(choiceOption('--engine <name>', 'what runs networks and training steps; operators run on wasm', ['wasm', 'onnxruntime']))
+    .addOption(choiceOption('--engine <name>', 'what runs networks and training steps; beside onnxruntime, operators run on wasm', ['wasm', 'tensorflow', 'onnxruntime']))
     .addOption(new Option('--json', 'one JSON value'))
     .action(async (files: string[], options: { json?: boolean; without?: string[]; engine?: ParityEngine }) => {
       const { runParity } = await import('../suites/parity.js');

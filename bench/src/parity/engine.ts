@@ -1,2 +1,2 @@
-/** What runs the networks of a comparison; operators run on tfjs in any case. */
-export type ParityEngine = 'wasm' | 'onnxruntime';
+/** What runs the networks of a comparison; operators run on tfjs in any case: on the backend, or on wasm beside onnxruntime. */
+export type ParityEngine = 'wasm' | 'tensorflow' | 'onnxruntime';

@@ -79,12 +79,12 @@ function line({ file, model, format, passed, checks, error, worst }: ParityResul
 const missingLine = ({ operator, cases, expected }: NotCovered) => `${expected ? 'none' : 'FAIL'} ${operator} is not covered (${cases.join(', ')})`;
 
 /**
- * Compares networks and operators with the recorded values of other frameworks, networks on `engine`, operators on wasm.
+ * Compares networks and operators with the recorded values of other frameworks, on `engine`; operators on wasm where that is onnxruntime.
  * @returns What to print, and the exit code: 1 when something is above its tolerance, or an operator is not there and
  *   not named in `without`.
  */
 export async function runParity(files: readonly string[], { json, without, engine = 'wasm' }: ParityOptions): Promise<{ text: string; exitCode: number }> {
-  await useBackend('wasm');
+  await useBackend(engine === 'onnxruntime' ? 'wasm' : engine);
   const results: ParityResult[] = [];
   const missing: NotCovered[] = [];
   for (const path of files) {
