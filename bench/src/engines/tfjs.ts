@@ -90,7 +90,8 @@ export async function ensureBackend(): Promise<void> {
 
 /** The flags of the tfjs runtime that change how fast it is. */
 export async function tfjsFlags(): Promise<Record<string, boolean>> {
-  const names = ['WASM_HAS_SIMD_SUPPORT', 'WASM_HAS_MULTITHREAD_SUPPORT'];
+  // Known once the wasm backend is loaded.
+  const names = tf.findBackendFactory('wasm') === null ? [] : ['WASM_HAS_SIMD_SUPPORT', 'WASM_HAS_MULTITHREAD_SUPPORT'];
   const known = await Promise.all(names.map(async (name): Promise<[string, boolean]> => [name, Boolean(await tf.env().getAsync(name))]));
   return Object.fromEntries(known);
 }
