@@ -8,6 +8,8 @@ export interface Origin {
   readonly layer: string;
   /** The layer's class. */
   readonly type: string;
+  /** The layer acts otherwise in training, in a way that its ops do not say. */
+  readonly inferenceOnly?: true;
 }
 
 interface NodeBase extends Value {

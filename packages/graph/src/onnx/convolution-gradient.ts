@@ -1,6 +1,6 @@
 /**
  * Gradients of convolutions in ONNX, NCHW throughout. onnxruntime has no operators for them: the input's is its
- * ConvTranspose, the kernel's one matrix product a tap (decisions/006 has what was measured against it).
+ * ConvTranspose, the kernel's one matrix product a tap (decisions/007 has what was measured against it).
  */
 import type { Padding } from '@convkit/core';
 import { PLAIN } from './layout.js';
