@@ -25,7 +25,7 @@ export interface ParityResult {
 export interface NotCovered {
   file: string;
   format: string;
-  /** `grid_sample`, or with the form that is missing: `interpolate_bilinear:align_corners`. */
+  /** The operator's name in the fixture, `grid_sample`. */
   operator: string;
   cases: string[];
   /** Whether the caller expected it. */
