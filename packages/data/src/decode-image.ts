@@ -19,7 +19,7 @@ export interface DecodeOptions {
 export type ImageDecoder = (bytes: Uint8Array, options: DecodeOptions) => Promise<DecodedImage>;
 
 /** More pixels than any camera has; a header may announce 60000 x 60000 in a kilobyte. */
-export const MAX_PIXELS = 2 ** 27;
+const MAX_PIXELS = 2 ** 27;
 
 /**
  * The decoder of baseline and progressive JPEG and of PNG. The orientation in EXIF data and colour profiles are ignored, as
