@@ -1,5 +1,5 @@
 // Times one of our networks in onnxruntime (or any ONNX file), or a training step, and prints one JSON line as torch_peer.py does.
-// usage: node tools/peers/convkit_peer.mjs MODEL|FILE.onnx --task infer|train --batch N --size PX --threads T --runs R [--engine onnxruntime|wasm|wasm+stock|tensorflow]
+// usage: node tools/peers/convkit_peer.mjs MODEL|FILE.onnx --task infer|train --batch N --size PX --threads T --runs R [--engine onnxruntime|wasm|tensorflow]
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import '@tensorflow/tfjs-backend-cpu';
@@ -24,7 +24,29 @@ async function network(id, options) {
   return mobilenetV2.build({ ...row, stem: { ...row.stem, stride: 1 }, stages, macsAt: undefined }, options);
 }
 
+/** Makes another engine than onnxruntime the current one: a backend of TensorFlow.js, TensorFlow's own library among them. */
+async function useTfjs(engine) {
+  if (engine === 'tensorflow') {
+    process.env.TF_NUM_INTRAOP_THREADS = String(threads);
+    const { findAddon, loadAddon } = await import('../../bench/src/engines/tensorflow-addon.mjs');
+    const addon = findAddon('tensorflow');
+    if ('reason' in addon) throw new Error(`${addon.reason}; ${addon.hint}`);
+    loadAddon(addon);
+  } else if (engine === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+  await tf.setBackend(engine);
+}
+
 async function inference() {
+  if (values.engine !== 'onnxruntime') {
+    await useTfjs(values.engine);
+    const net = await network(model, { inputShape: [size, size, 3], seed: 1 });
+    const x = tf.randomUniform([batch, size, size, 3], -0.5, 0.5);
+    return async () => {
+      const y = net.predict(x);
+      await y.data();
+      y.dispose();
+    };
+  }
   const { createSession } = await import('@convkit/onnx');
   const source = model.endsWith('.onnx') ? new Uint8Array(readFileSync(model)) : await network(model, { inputShape: [size, size, 3], seed: 1 });
   const session = await createSession(source, { threads, inputLayout: 'nchw' });
@@ -34,10 +56,7 @@ async function inference() {
 
 async function training() {
   const { createTrainer } = await import('@convkit/train');
-  if (values.engine !== 'onnxruntime') {
-    await import('@tensorflow/tfjs-backend-wasm');
-    await tf.setBackend(values.engine);
-  }
+  if (values.engine !== 'onnxruntime') await useTfjs(values.engine);
   const net = await network(model, { inputShape: [size, size, 3], classes: 10, seed: 1 });
   const trainer = await createTrainer(net, { engine: values.engine === 'onnxruntime' ? 'onnxruntime' : 'tfjs', threads, optimizer: { kind: 'sgd', momentum: 0.9 } });
   const images = Float32Array.from({ length: batch * size * size * 3 }, () => Math.random() - 0.5);
