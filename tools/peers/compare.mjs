@@ -33,7 +33,10 @@ function time([command, args]) {
   return JSON.parse(output.trim().split('\n').at(-1)).median_ms;
 }
 
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
+const median = (list) => {
+  const sorted = [...list].sort((a, b) => a - b);
+  return (sorted[(list.length - 1) >> 1] + sorted[list.length >> 1]) / 2;
+};
 console.log(`load before: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);
 const rows = [];
 for (const model of values.models.split(',')) {
