@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { median } from '@convkit/bench/statistics';
 
 const here = import.meta.dirname;
 const { values } = parseArgs({
@@ -33,10 +34,6 @@ function time([command, args]) {
   return JSON.parse(output.trim().split('\n').at(-1)).median_ms;
 }
 
-const median = (list) => {
-  const sorted = [...list].sort((a, b) => a - b);
-  return (sorted[(list.length - 1) >> 1] + sorted[list.length >> 1]) / 2;
-};
 console.log(`load before: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);
 const rows = [];
 for (const model of values.models.split(',')) {

@@ -92,4 +92,5 @@ def main():
                       "threads": a.threads, "median_ms": round(s[len(s) // 2], 3), "ms": [round(v, 3) for v in ms]}))
 
 
-main()
+if __name__ == "__main__":
+    main()

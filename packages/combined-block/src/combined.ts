@@ -8,7 +8,7 @@
  * torchvision's (`layer1.0.conv1`). Batch norm: epsilon 1e-5, momentum 0.9 (core's defaults). Output: logits.
  */
 import { defineFamily, option, type BuildContext, type Built, type GateOptions, type OptionOutput, type VariantRow } from '@convkit/core';
-import { residualNetwork, residualStages, SHORTCUTS, type Shortcut } from '@convkit/resnet';
+import { residualNetwork, residualStages, resnet, SHORTCUTS, type Shortcut } from '@convkit/resnet';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { combinedBlock, ingredientEntries } from './combined-block.js';
 
@@ -79,13 +79,6 @@ function build(x: SymbolicTensor, spec: OptionOutput<typeof combinedSpec>, conte
   }, context);
 }
 
-const RESNET_PAPER = {
-  title: 'Deep Residual Learning for Image Recognition',
-  authors: 'Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun',
-  year: 2015,
-  url: 'https://arxiv.org/abs/1512.03385',
-} as const;
-
 /** The family: `combined.build('combined29_bgsd_cifar10')`. Feature taps: layer1 .. layer3. */
 export const combined = defineFamily({
   id: 'combined',
@@ -95,7 +88,7 @@ export const combined = defineFamily({
     year: 2017,
     url: 'https://arxiv.org/abs/1707.01083',
   },
-  papers: { combined29_cifar10: RESNET_PAPER, combined29_b_cifar10: RESNET_PAPER },
+  papers: { combined29_cifar10: resnet.paper, combined29_b_cifar10: resnet.paper },
   input: [32, 32, 3],
   classes: 10,
   variants: COMBINED,

@@ -54,13 +54,10 @@ export async function toProgram(model: LayersModel | Graph, options: OnnxOptions
     return { name, element: 'float32' as const, shape: shapeIn(layout, node.shape).map(length) };
   });
   const computed = writeForward(writer, graph, (node) => values.get(node));
-  const outputs = graph.outputs.map((node) => {
-    const result = writer.as(computed.get(node) as OnnxValue, PLAIN);
-    const name = writer.fresh(graph.outputs.length === 1 ? 'output' : node.origin.layer);
-    writer.nodes.push({ name, type: 'Identity', domain: '', inputs: [result], outputs: [name], attributes: {} });
-    return { name, element: 'float32' as const, shape: node.shape.map(length) };
-  });
-  return { name: graph.name, opsets: { '': writer.opset, ...Object.fromEntries([...writer.domains].map((domain) => [domain, 1])) }, nodes: writer.nodes, constants: [...writer.constants.values()], inputs, outputs };
+  const results = graph.outputs.map((node) => ({
+    value: writer.as(computed.get(node) as OnnxValue, PLAIN), name: writer.fresh(graph.outputs.length === 1 ? 'output' : node.origin.layer), shape: node.shape.map(length),
+  }));
+  return writer.program(graph.name, inputs, results);
 }
 
 /** A weight's name says its layer; what passes made of weights is numbered. */

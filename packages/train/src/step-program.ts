@@ -1,6 +1,6 @@
 /** A training step, and inference with the same state, as ONNX programs: everything that changes is one vector in and one out. */
 import { trace, withBatch, type Graph, type GraphNode, type WeightNode } from '@convkit/graph';
-import { GradientError, OnnxWriter, opsetOf, PLAIN, shapeIn, writeBackward, writeForward, writeTrainingForward, type Layout, type OnnxProgram, type OnnxValue, type OnnxValueInfo } from '@convkit/graph/onnx';
+import { GradientError, OnnxWriter, opsetOf, PLAIN, shapeIn, writeBackward, writeForward, type Layout, type OnnxProgram, type OnnxValue, type OnnxValueInfo } from '@convkit/graph/onnx';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { onnxAlgebra } from './algebra.js';
 import { writeLoss } from './loss.js';
@@ -96,12 +96,6 @@ function writeState(w: OnnxWriter, { parameters, statistics, layouts }: Compilat
   return { inputs, valueOf };
 }
 
-function programOf(w: OnnxWriter, name: string, inputs: readonly OnnxValueInfo[], results: readonly { name: string; value: string; shape: readonly number[] }[]): OnnxProgram {
-  for (const { name: output, value } of results) w.nodes.push({ name: output, type: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
-  const outputs = results.map(({ name: output, shape }) => ({ name: output, element: 'float32' as const, shape }));
-  return { name, opsets: { '': w.opset, ...Object.fromEntries([...w.domains].map((domain) => [domain, 1])) }, nodes: w.nodes, constants: [...w.constants.values()], inputs, outputs };
-}
-
 /** Lets the first reader of every parameter decide how it lies, before there is a state to lay out. */
 export function decideLayouts(compilation: Compilation): void {
   inferenceProgram(compilation, 1);
@@ -114,7 +108,7 @@ export function inferenceProgram(compilation: Compilation, batch: number): OnnxP
   const { inputs, valueOf } = writeState(w, compilation, graph);
   const values = writeForward(w, graph, valueOf);
   const outputs = graph.outputs.map((node, i) => ({ name: `output ${i}`, value: w.as(values.get(node) as OnnxValue, PLAIN), shape: node.shape as number[] }));
-  return programOf(w, graph.name, inputs, outputs);
+  return w.program(graph.name, inputs, outputs);
 }
 
 /** What forward and backward of one batch write into a program. */
@@ -137,7 +131,7 @@ function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph, batc
   const { inputs, valueOf } = writeState(w, compilation, graph);
   const masks: Mask[] = [];
   const averages = new Map<string, { batch: string; momentum: number; factor: number }>();
-  const values = writeTrainingForward(w, graph, valueOf, {
+  const values = writeForward(w, graph, valueOf, {
     mask: (shape, rate) => {
       const name = `mask ${masks.length}`;
       masks.push({ name, shape, rate });
@@ -185,7 +179,7 @@ export function gradientProgram(compilation: Compilation, batch: number): StepPr
     { name: 'gradients', value: gradients, shape: [lengthOf(compilation.parameters)] },
     ...outputs.map(({ name, shape }, i) => ({ name: `output ${i}`, value: name, shape })),
   ];
-  return { program: programOf(w, graph.name, inputs, results), masks };
+  return { program: w.program(graph.name, inputs, results), masks };
 }
 
 /**
@@ -225,7 +219,7 @@ export function stepProgram(compilation: Compilation, batch: number): StepProgra
     const next = algebra.add(algebra.mul(vector('average'), algebra.number(average)), algebra.mul(updated.parameters, algebra.number(1 - average)));
     results.push({ name: 'next average', value: next, shape: [lengthOf(parameters)] });
   }
-  return { program: programOf(w, graph.name, inputs, results), masks };
+  return { program: w.program(graph.name, inputs, results), masks };
 }
 
 /** All moving averages in three operations: old momentum + batch (1 - momentum) factor. */

@@ -3,7 +3,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { resizeBilinear } from '@convkit/core';
 import { trace, type GraphNode } from '@convkit/graph';
-import { OnnxWriter, PLAIN, writeBackward, writeTrainingForward } from '@convkit/graph/onnx';
+import { OnnxWriter, PLAIN, writeBackward, writeForward } from '@convkit/graph/onnx';
 import { createSession, encode } from '@convkit/onnx';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -30,7 +30,7 @@ test.each<[string, (x: SymbolicTensor) => SymbolicTensor]>([
   const w = new OnnxWriter(17);
   const given = (name: string, { shape }: tf.Tensor) => ({ name, shape, layout: PLAIN });
   const info = (name: string, { shape }: tf.Tensor) => ({ name, element: 'float32', shape } as const);
-  const values = writeTrainingForward(w, graph, (node) => (node === x ? given('x', image) : undefined), {} as never);
+  const values = writeForward(w, graph, (node) => (node === x ? given('x', image) : undefined), {} as never);
   const gradient = writeBackward(w, graph, values, new Map([[y, given('dy', upstream)]]), new Set([x])).get(x)!;
   const dx = w.as(gradient, PLAIN);
   const program = { name: 'resize', opsets: { '': 17 }, nodes: w.nodes, constants: [...w.constants.values()], inputs: [info('x', image), info('dy', upstream)], outputs: [info(dx, image)] };

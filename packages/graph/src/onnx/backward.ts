@@ -1,32 +1,7 @@
 import { isOp, type Graph, type GraphNode } from '../graph.js';
 import { opOf } from '../ops/index.js';
-import type { TrainingStep } from './training-step.js';
+import { GradientError } from './gradient-error.js';
 import type { OnnxValue, OnnxWriter } from './writer.js';
-
-/** An op that training cannot go through. */
-export class GradientError extends Error {
-  override readonly name = 'GradientError';
-  readonly code = 'ERR_GRADIENT';
-}
-
-/** Writes every op as it acts in a training step. @param valueOf Inputs, weights and constants. @returns The value of every node. */
-export function writeTrainingForward(w: OnnxWriter, graph: Graph, valueOf: (node: GraphNode) => OnnxValue | undefined, step: TrainingStep): Map<GraphNode, OnnxValue> {
-  const values = new Map<GraphNode, OnnxValue>();
-  for (const node of graph.nodes) {
-    const given = valueOf(node);
-    if (given !== undefined) values.set(node, given);
-    else if (isOp(node)) {
-      w.at(node.origin.layer);
-      if (node.origin.inferenceOnly) throw new GradientError(`layer "${node.origin.layer}" of class ${node.origin.type} acts otherwise in training, which its ops do not say; train with the engine tfjs`);
-      if (node.fused !== undefined) throw new GradientError(`layer "${node.origin.layer}": a fused activation cannot be trained through; give the graph as it was traced`);
-      const inputs = node.inputs.map((input) => values.get(input) as OnnxValue);
-      const op = opOf(node.kind);
-      values.set(node, op.onnxTraining?.(w, inputs, node.attributes, node.shape, step) ?? op.onnx(w, inputs, node.attributes, node.shape));
-    }
-  }
-  w.at('');
-  return values;
-}
 
 /**
  * Reverse-mode differentiation: writes d loss / d node for every node that is wanted.
@@ -50,8 +25,9 @@ export function writeBackward(
     const inputs = node.inputs.map((input) => values.get(input) as OnnxValue);
     const gradients = gradient(w, { inputs, output: values.get(node) as OnnxValue, upstream, attributes: node.attributes, needs });
     node.inputs.forEach((input, i) => {
+      if (!needs[i]) return;
       const added = gradients[i];
-      if (!needs[i] || added === undefined) return;
+      if (added === undefined) throw new GradientError(`layer "${node.origin.layer}" of class ${node.origin.type}: the op ${node.kind} gives no gradient for its input ${i}`);
       const sum = sums.get(input);
       sums.set(input, sum === undefined ? added : { ...sum, name: w.op('Add', [sum.name, w.as(added, sum.layout)]) });
     });

@@ -34,7 +34,7 @@ const unreached = (shapes: ConvolutionShapes, axis: 0 | 1) => {
 
 /**
  * d loss / d x [N, C, H, W] from d loss / d y and the kernel [F, C / groups, kh, kw]: at stride 1 a convolution with the
- * flipped kernel, which onnxruntime does up to twice as fast as the transposed convolution that other strides need.
+ * flipped kernel, which onnxruntime does faster than the transposed convolution that other strides need.
  */
 export function writeInputGradient(w: OnnxWriter, dy: string, kernel: string, shapes: ConvolutionShapes): string {
   const { kernel: size, strides, dilations, padding, groups } = shapes;

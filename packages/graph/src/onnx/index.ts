@@ -1,4 +1,5 @@
-export { GradientError, writeBackward, writeTrainingForward } from './backward.js';
+export { writeBackward } from './backward.js';
+export { GradientError } from './gradient-error.js';
 export { writeForward, opsetOf } from './forward.js';
 export { arrange, NCHW, PLAIN, restore, shapeIn, type Layout } from './layout.js';
 export { type OnnxAttribute, type OnnxAttributes, type OnnxConstant, type OnnxElement, type OnnxNode, type OnnxProgram, type OnnxValueInfo } from './program.js';

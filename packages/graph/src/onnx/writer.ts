@@ -1,6 +1,6 @@
 import type { ValueShape } from '@convkit/core';
 import { inverse, keepsOrder, PLAIN, shapeIn, viewOf, arrange, type Layout } from './layout.js';
-import { int, ints, type OnnxAttributes, type OnnxConstant, type OnnxNode } from './program.js';
+import { int, ints, type OnnxAttributes, type OnnxConstant, type OnnxNode, type OnnxProgram, type OnnxValueInfo } from './program.js';
 
 /** A tensor of a program. */
 export interface OnnxValue {
@@ -11,6 +11,14 @@ export interface OnnxValue {
   readonly layout: Layout;
   /** What the op's gradient needs beside inputs and output. */
   readonly saved?: string;
+}
+
+/** An output of a program. */
+export interface OnnxResult {
+  readonly name: string;
+  /** The value that it gives out, by its name. */
+  readonly value: string;
+  readonly shape: readonly (number | string)[];
 }
 
 /** A tensor that is known, and takes any layout for nothing. */
@@ -138,6 +146,14 @@ export class OnnxWriter {
     const keepdims = int(keepDims ? 1 : 0);
     if (type === 'ReduceSum' || this.opset >= 18) return this.op(type, [name, this.integers(axes)], { keepdims });
     return this.op(type, [name], { axes: ints(axes), keepdims });
+  }
+
+  /** What was written, as a program whose outputs have the names that are given here. */
+  program(name: string, inputs: readonly OnnxValueInfo[], results: readonly OnnxResult[]): OnnxProgram {
+    for (const { name: output, value } of results) this.nodes.push({ name: output, type: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
+    const opsets = { '': this.opset, ...Object.fromEntries([...this.domains].map((domain) => [domain, 1])) };
+    const outputs = results.map(({ name: output, shape }) => ({ name: output, element: 'float32' as const, shape }));
+    return { name, opsets, nodes: this.nodes, constants: [...this.constants.values()], inputs, outputs };
   }
 
   private place(name: string, { values, shape }: Known, layout: Layout): string {
