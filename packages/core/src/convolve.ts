@@ -1,7 +1,7 @@
+import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, padOrCrop } from '@convkit/tfjs-extras/gradients';
 import * as tf from '@tensorflow/tfjs-core';
 import { activate, type ActivationKind } from './activation.js';
 import { FUSABLE, hasGradientKernel, isRecording, takesExplicitPadding } from './backend.js';
-import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, padOrCrop } from './convolution-gradient.js';
 import { explicitPad, type Padding } from './padding.js';
 import { subsample } from './pool.js';
 

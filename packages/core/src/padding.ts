@@ -1,8 +1,8 @@
+import type { Padding } from '@convkit/tfjs-extras/gradients';
 import * as v from 'valibot';
 import { OptionError } from './option-error.js';
 
-/** Rows and columns added at [top, bottom, left, right]. */
-export type Padding = readonly [number, number, number, number];
+export type { Padding };
 
 /** How a window is padded: 'same' and 'valid' as TensorFlow has them, or explicit as in torch. */
 export type PaddingOption = 'same' | 'valid' | number | readonly [number, number] | readonly [number, number, number, number];

@@ -1,6 +1,6 @@
+import { padOrCrop } from '@convkit/tfjs-extras/gradients';
 import * as tf from '@tensorflow/tfjs-core';
 import { isRecording, takesExplicitPadding } from './backend.js';
-import { padOrCrop } from './convolution-gradient.js';
 import { explicitPad, type Padding } from './padding.js';
 
 export interface PoolAttributes {

@@ -1,6 +1,6 @@
+import { insertZeros, padOrCrop } from '@convkit/tfjs-extras/gradients';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
-import { insertZeros, padOrCrop } from './convolution-gradient.js';
 import { seedOption } from './initialization.js';
 import { applyLayer, layerLabel, oneTensor } from './layer.js';
 import type { Lowering, Value } from './lowering.js';

@@ -4,9 +4,12 @@
  * convolution; these forms need neither. Derivations: decisions/002.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Padding } from './padding.js';
 
-interface Attributes {
+/** Rows and columns added at [top, bottom, left, right]; negative: cut off. */
+export type Padding = readonly [number, number, number, number];
+
+/** What a convolution's gradient has to know of it. */
+export interface GradientAttributes {
   strides: readonly [number, number];
   padding: Padding;
   dilations: readonly [number, number];
@@ -37,14 +40,14 @@ export function padOrCrop(x: tf.Tensor4D, [top, bottom, left, right]: Padding): 
 }
 
 /** The part of the padded input that the windows touch. */
-function touched(x: tf.Tensor4D, output: readonly [number, number], kernel: readonly [number, number], { strides, padding, dilations }: Attributes): tf.Tensor4D {
+function touched(x: tf.Tensor4D, output: readonly [number, number], kernel: readonly [number, number], { strides, padding, dilations }: GradientAttributes): tf.Tensor4D {
   const need = (axis: 0 | 1) => (output[axis] - 1) * strides[axis] + dilations[axis] * (kernel[axis] - 1) + 1;
   const [top, , left] = padding;
   return padOrCrop(x, [top, need(0) - x.shape[1] - top, left, need(1) - x.shape[2] - left]);
 }
 
 /** Padding of the zero-stuffed dy that turns the input gradient into a convolution with the flipped kernel. */
-function gradientPadding(dy: tf.Tensor4D, input: readonly number[], kernel: readonly [number, number], { padding, dilations }: Attributes): Padding {
+function gradientPadding(dy: tf.Tensor4D, input: readonly number[], kernel: readonly [number, number], { padding, dilations }: GradientAttributes): Padding {
   const sides = (axis: 0 | 1, before: number): [number, number] => {
     const reach = dilations[axis] * (kernel[axis] - 1);
     return [reach - before, (input[axis + 1] ?? 0) - (dy.shape[axis + 1] ?? 0) + before];
@@ -53,7 +56,7 @@ function gradientPadding(dy: tf.Tensor4D, input: readonly number[], kernel: read
 }
 
 /** d/dx: zero-stuffed dy convolved with the flipped kernel, input and output channels exchanged. */
-export function convolutionInputGradient(dy: tf.Tensor4D, kernel: tf.Tensor4D, inputShape: [number, number, number, number], attributes: Attributes): tf.Tensor4D {
+export function convolutionInputGradient(dy: tf.Tensor4D, kernel: tf.Tensor4D, inputShape: [number, number, number, number], attributes: GradientAttributes): tf.Tensor4D {
   return tf.tidy(() => {
     const stuffed = insertZeros(dy, attributes.strides);
     const flipped = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2]);
@@ -66,7 +69,7 @@ export function convolutionInputGradient(dy: tf.Tensor4D, kernel: tf.Tensor4D, i
  * d/dK as one convolution: batch and channels change places, dy is the filter, stride and dilation change places.
  * A 1x1 kernel at stride 1 is a plain matrix product.
  */
-export function convolutionFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, kernelShape: [number, number, number, number], attributes: Attributes): tf.Tensor4D {
+export function convolutionFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, kernelShape: [number, number, number, number], attributes: GradientAttributes): tf.Tensor4D {
   return tf.tidy(() => {
     const [kh, kw, channels, filters] = kernelShape;
     const [, ho, wo] = dy.shape;
@@ -83,7 +86,7 @@ export function convolutionFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, kerne
 }
 
 /** d/dx of a depthwise convolution; the multipliers of a channel are summed. */
-export function depthwiseInputGradient(dy: tf.Tensor4D, kernel: tf.Tensor4D, inputShape: [number, number, number, number], attributes: Attributes): tf.Tensor4D {
+export function depthwiseInputGradient(dy: tf.Tensor4D, kernel: tf.Tensor4D, inputShape: [number, number, number, number], attributes: GradientAttributes): tf.Tensor4D {
   return tf.tidy(() => {
     const [kh, kw, channels, multiplier] = kernel.shape;
     const stuffed = insertZeros(dy, attributes.strides);
@@ -95,7 +98,7 @@ export function depthwiseInputGradient(dy: tf.Tensor4D, kernel: tf.Tensor4D, inp
 }
 
 /** d/dK of a depthwise convolution: a depthwise convolution over N x C channels with dy as the filter, summed over N. */
-export function depthwiseFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, kernelShape: [number, number, number, number], attributes: Attributes): tf.Tensor4D {
+export function depthwiseFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, kernelShape: [number, number, number, number], attributes: GradientAttributes): tf.Tensor4D {
   return tf.tidy(() => {
     const [kh, kw, channels, multiplier] = kernelShape;
     const [n, ho, wo] = dy.shape;

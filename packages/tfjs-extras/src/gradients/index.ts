@@ -1,0 +1,3 @@
+export {
+  convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, insertZeros, padOrCrop, type GradientAttributes, type Padding,
+} from './convolution-gradient.js';

@@ -1,0 +1,3 @@
+export { install, installedPatches, uninstall, type InstallOptions, type PatchReport } from './install.js';
+export { replaceGradient, replaceKernel, type Finding, type Patch, type Undo } from './patch.js';
+export { PATCHES } from './patches/index.js';
