@@ -1,3 +1,3 @@
 import { libraryConfig } from '../../tools/library-config.js';
 
-export default libraryConfig({ entry: ['src/index.ts', 'src/gradients/index.ts'] });
+export default libraryConfig({ entry: ['src/index.ts', 'src/composed/index.ts'] });

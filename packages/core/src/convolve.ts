@@ -1,4 +1,4 @@
-import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, padOrCrop } from '@convkit/tfjs-extras/gradients';
+import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, padOrCrop } from '@convkit/tfjs-extras/composed';
 import * as tf from '@tensorflow/tfjs-core';
 import { activate, type ActivationKind } from './activation.js';
 import { FUSABLE, hasGradientKernel, isRecording, takesExplicitPadding } from './backend.js';

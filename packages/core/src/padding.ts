@@ -1,4 +1,4 @@
-import type { Padding } from '@convkit/tfjs-extras/gradients';
+import type { Padding } from '@convkit/tfjs-extras/composed';
 import * as v from 'valibot';
 import { OptionError } from './option-error.js';
 

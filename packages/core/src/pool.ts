@@ -1,4 +1,4 @@
-import { padOrCrop } from '@convkit/tfjs-extras/gradients';
+import { padOrCrop } from '@convkit/tfjs-extras/composed';
 import * as tf from '@tensorflow/tfjs-core';
 import { isRecording, takesExplicitPadding } from './backend.js';
 import { explicitPad, type Padding } from './padding.js';

@@ -1,4 +1,4 @@
-import { insertZeros, padOrCrop } from '@convkit/tfjs-extras/gradients';
+import { insertZeros, padOrCrop } from '@convkit/tfjs-extras/composed';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
 import { seedOption } from './initialization.js';
