@@ -63,11 +63,86 @@ const entries = {
   inclusive: option.withDefault(option.boolean(), false),
 } as const;
 
-/** The columns of a block: their coordinates stay in the cache while the rows go by. */
-const BLOCK = 1024;
+/** Corners and areas of boxes in columns of their own, the far ends `extra` further. */
+interface Columns {
+  readonly x1: Float64Array;
+  readonly y1: Float64Array;
+  readonly x2: Float64Array;
+  readonly y2: Float64Array;
+  readonly area: Float64Array;
+}
+
+function columnsOf(boxes: Boxes, extra: number): Columns {
+  const column = (first: number, more: number) => Float64Array.from({ length: boxes.length / 4 }, (_, i) => at(boxes, 4 * i + first) + more);
+  const [x1, y1, x2, y2] = [column(0, 0), column(1, 0), column(2, extra), column(3, extra)] as const;
+  return { x1, y1, x2, y2, area: x1.map((x, i) => side(x, at(x2, i)) * side(at(y1, i), at(y2, i))) };
+}
+
+/** Whether all four are numbers: what is no box overlaps with nothing. */
+function isBox({ x1, y1, x2, y2 }: Columns, i: number): boolean {
+  return ![x1, y1, x2, y2].some((column) => Number.isNaN(at(column, i)));
+}
+
+/** Boxes by rising x1. */
+function byLeftEdge(boxes: Columns): Int32Array {
+  const order = Int32Array.from(boxes.x1.keys()).filter((i) => isBox(boxes, i));
+  return order.sort((i, j) => at(boxes.x1, i) - at(boxes.x1, j) || 0);
+}
+
+/** The first place of a rising list whose value is not below the bound, or, `beyond`, is above it. */
+function firstPlace(values: Float64Array, bound: number, beyond: boolean): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (beyond ? at(values, middle) > bound : at(values, middle) >= bound) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
 
 /**
- * The overlap of every box a with every box b; empty unions give 0 (torchvision: NaN). No memory but the result.
+ * {@link iou} of every pair, the one measure of which tens of millions are wanted: along x a row meets only the boxes that begin
+ * before it ends and of which some begun so far end after it begins. The others keep their 0.
+ */
+function fillIou(result: Float32Array, a: Columns, b: Columns): void {
+  const columns = b.x1.length;
+  const order = byLeftEdge(b);
+  const pick = (column: Float64Array) => Float64Array.from(order, (i) => at(column, i));
+  const [x1, y1, x2, y2, area] = [pick(b.x1), pick(b.y1), pick(b.x2), pick(b.y2), pick(b.area)];
+  let furthest = Number.NEGATIVE_INFINITY;
+  const reached = x2.map((x) => (furthest = Math.max(furthest, x)));
+  for (let i = 0; i < a.x1.length; i++) {
+    if (!isBox(a, i)) continue;
+    const left = at(a.x1, i);
+    const top = at(a.y1, i);
+    const right = at(a.x2, i);
+    const bottom = at(a.y2, i);
+    const own = at(a.area, i);
+    const offset = i * columns;
+    const end = firstPlace(x1, right, false);
+    for (let k = firstPlace(reached, left, true); k < end; k++) {
+      // No list of four here: this loop is all of the time.
+      const x = at(x2, k);
+      if (x <= left) continue;
+      const width = (right < x ? right : x) - (left > at(x1, k) ? left : at(x1, k));
+      const height = (bottom < at(y2, k) ? bottom : at(y2, k)) - (top > at(y1, k) ? top : at(y1, k));
+      if (!(width > 0 && height > 0)) continue;
+      const intersection = width * height;
+      result[offset + at(order, k)] = intersection / (own + at(area, k) - intersection);
+    }
+  }
+}
+
+function fillWith(measure: PairOverlap, result: Float32Array, a: Columns, b: Columns): void {
+  const columns = b.x1.length;
+  for (let i = 0; i < a.x1.length; i++) {
+    const [x1, y1, x2, y2] = [at(a.x1, i), at(a.y1, i), at(a.x2, i), at(a.y2, i)];
+    for (let j = 0; j < columns; j++) result[i * columns + j] = measure(x1, y1, x2, y2, at(b.x1, j), at(b.y1, j), at(b.x2, j), at(b.y2, j));
+  }
+}
+
+/**
+ * The overlap of every box a with every box b; empty unions give 0 (torchvision: NaN). No memory for pairs but the result.
  * GIoU: Rezatofighi et al. 2019 (arXiv 1902.09630). DIoU, CIoU: Zheng et al. 2020 (arXiv 1911.08287).
  * @returns [A, B], row after row.
  * @throws OptionError for arrays that hold no boxes.
@@ -75,19 +150,10 @@ const BLOCK = 1024;
 export function boxOverlaps(a: Boxes, b: Boxes, options: OverlapOptions = {}): Float32Array {
   const where = 'boxOverlaps';
   const { kind, inclusive } = readOptions(where, entries, options);
-  const [rows, columns] = [countBoxes(where, 'a', a), countBoxes(where, 'b', b)];
-  const measure = MEASURES[kind];
+  const result = new Float32Array(countBoxes(where, 'a', a) * countBoxes(where, 'b', b));
   const extra = inclusive ? 1 : 0;
-  const result = new Float32Array(rows * columns);
-  for (let start = 0; start < columns; start += BLOCK) {
-    const end = Math.min(start + BLOCK, columns);
-    for (let i = 0; i < rows; i++) {
-      const [ax1, ay1] = [at(a, 4 * i), at(a, 4 * i + 1)];
-      const [ax2, ay2] = [at(a, 4 * i + 2) + extra, at(a, 4 * i + 3) + extra];
-      for (let j = start, k = 4 * start; j < end; j++, k += 4) {
-        result[i * columns + j] = measure(ax1, ay1, ax2, ay2, at(b, k), at(b, k + 1), at(b, k + 2) + extra, at(b, k + 3) + extra);
-      }
-    }
-  }
+  const [first, second] = [columnsOf(a, extra), columnsOf(b, extra)];
+  if (kind === 'iou') fillIou(result, first, second);
+  else fillWith(MEASURES[kind], result, first, second);
   return result;
 }

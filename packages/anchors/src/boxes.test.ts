@@ -71,7 +71,6 @@ describe('overlaps', () => {
   });
 
   it('IoU is symmetric and in [0, 1], the others in [-1, 1] and never above it, each box 1 with itself', () => {
-    // More boxes than a block has.
     const [a, b] = [randomBoxes(40, 1), randomBoxes(1100, 2)];
     const iou = boxOverlaps(a, b);
     const turned = boxOverlaps(b, a);
@@ -84,6 +83,27 @@ describe('overlaps', () => {
       const self = boxOverlaps(a, a, { kind });
       for (let i = 0; i < 40; i++) expect(self[i * 41], kind).toBeCloseTo(1, 5);
     }
+  });
+
+  it('meets no fewer pairs than it should, whatever the boxes are like', () => {
+    // On a grid, so that edges touch and coincide; wide, empty, inside out, endless, and no numbers at all.
+    const next = randomStream(9);
+    const odd = Float64Array.from({ length: 4 * 300 }, () => Math.floor(12 * next()));
+    odd.set([-100, 0, 100, 3, 5, 5, 5, 9, Number.NEGATIVE_INFINITY, 0, Number.POSITIVE_INFINITY, 4, Number.NaN, 0, 3, 3, 0, 0, 9, Number.NaN], 40);
+    const matrix = boxOverlaps(odd, odd);
+    const sides = (i: number, from: 0 | 1): [number, number] => [odd[4 * i + from]!, odd[4 * i + 2 + from]!];
+    const shared = ([a1, a2]: [number, number], [b1, b2]: [number, number]) => Math.max(Math.min(a2, b2) - Math.max(a1, b1), 0);
+    const area = (i: number) => [0, 1].map((from) => sides(i, from as 0 | 1)).reduce((product, [a, b]) => product * Math.max(b - a, 0), 1);
+    let met = 0;
+    for (let i = 0; i < 300; i++) {
+      for (let j = 0; j < 300; j++) {
+        const intersection = shared(sides(i, 0), sides(j, 0)) * shared(sides(i, 1), sides(j, 1));
+        const wanted = intersection > 0 ? intersection / (area(i) + area(j) - intersection) : 0;
+        if (Number.isFinite(wanted)) expect(matrix[300 * i + j], `${i} and ${j}`).toBeCloseTo(wanted, 6);
+        if (wanted > 0) met++;
+      }
+    }
+    expect(met).toBeGreaterThan(1000);
   });
 
   it('unknown options are refused', () => {
