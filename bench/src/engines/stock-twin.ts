@@ -34,7 +34,10 @@ const apply = (layer: Layer, x: SymbolicTensor | readonly SymbolicTensor[]): Sym
 /** Applies a layer and gives it the weights that the node's further inputs stand for. */
 function applyWithWeights(layer: Layer, x: SymbolicTensor, weights: readonly GraphNode[]): SymbolicTensor {
   const y = apply(layer, x);
-  tf.tidy(() => layer.setWeights(weights.map((node) => (node.kind === 'weight' ? node.variable.read() : node.kind === 'constant' ? tf.fill(node.shape as number[], node.fill) : refuse(node)))));
+  tf.tidy(() => layer.setWeights(weights.map((node) => {
+    if (node.kind === 'weight') return node.variable.read();
+    return node.kind === 'constant' && typeof node.values === 'number' ? tf.fill(node.shape as number[], node.values) : refuse(node);
+  })));
   return y;
 }
 

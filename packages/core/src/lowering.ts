@@ -85,8 +85,8 @@ export type OpKind = keyof OpAttributes;
 export interface Lowering {
   /** A weight of the layer, by reference: its value is read when the graph is evaluated or compiled. */
   weight(variable: LayerVariable): Value;
-  /** A constant tensor filled with one number. */
-  constant(fill: number, shape: readonly number[]): Value;
+  /** A tensor that is no weight: filled with one number, or with numbers of its own, row major and not changed afterwards. */
+  constant(values: number | Float32Array, shape: readonly number[]): Value;
   op<K extends OpKind>(kind: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value;
 }
 

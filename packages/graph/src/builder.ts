@@ -30,8 +30,10 @@ export class GraphBuilder implements Lowering {
     return node;
   }
 
-  constant(fill: number, shape: readonly number[]): ConstantNode {
-    return { id: this.nextId++, kind: 'constant', fill, shape, origin: this.origin };
+  constant(values: number | Float32Array, shape: readonly number[]): ConstantNode {
+    const size = shape.reduce((product, n) => product * n, 1);
+    if (typeof values !== 'number' && values.length !== size) throw new Error(`a constant of the shape [${shape.join(', ')}] takes ${size} numbers, got ${values.length}`);
+    return { id: this.nextId++, kind: 'constant', values, shape, origin: this.origin };
   }
 
   derived(derivation: Derivation, from: readonly GraphNode[]): DerivedNode {

@@ -32,7 +32,7 @@ function evaluate(node: GraphNode, constants: ReadonlyMap<GraphNode, tf.Tensor>)
     const inputs = inputsOf(node).map((input) => constants.get(input) as tf.Tensor);
     switch (node.kind) {
       case 'weight': return tf.clone(node.variable.read());
-      case 'constant': return tf.fill(node.shape as number[], node.fill);
+      case 'constant': return typeof node.values === 'number' ? tf.fill(node.shape as number[], node.values) : tf.tensor(node.values, node.shape as number[]);
       case 'derived': return deriveValue(node.derivation, inputs);
       case 'input': throw new Error('an input has no value at compile time');
       default: return isOp(node) ? tf.clone(opOf(node.kind).evaluate(inputs, node.attributes, node.fused)) : (node satisfies never);

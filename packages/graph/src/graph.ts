@@ -30,10 +30,11 @@ export interface WeightNode extends NodeBase {
   readonly variable: LayerVariable;
 }
 
-/** A tensor filled with one number. */
+/** A tensor that no training changes. */
 export interface ConstantNode extends NodeBase {
   readonly kind: 'constant';
-  readonly fill: number;
+  /** One number that fills it, or all of its numbers, row major. */
+  readonly values: number | Float32Array;
 }
 
 /** A value that a pass computes from weights, once, when the graph is compiled. */

@@ -1,12 +1,7 @@
 import { applyLayer, layerEntries, layerLabel, multiplyMatrices, oneTensor, option, OptionError, readOptions, type LayerOptions, type Lowering, type Value } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
-
-/** First and last position of an axis of so many pixels, from -1 to 1: the centres of the outermost pixels are there, or their outer edges. One pixel lies at 0. */
-function ends(length: number, alignCorners: boolean): [number, number] {
-  const last = length === 1 ? 0 : alignCorners ? 1 : 1 - 1 / length;
-  return [-last, last];
-}
+import { ends, pixelPositions } from './positions.js';
 
 /**
  * Where each pixel of an image of that size looks: the affine map of its own position, torch's `affine_grid`.
@@ -18,12 +13,9 @@ function ends(length: number, alignCorners: boolean): [number, number] {
 export function affineGrid2d(theta: tf.Tensor3D, [height, width]: readonly [number, number], alignCorners = false): tf.Tensor4D {
   return tf.tidy(() => {
     const positions = height * width;
-    const along = (length: number, indexOf: (position: number) => number) => {
-      const [first, last] = ends(length, alignCorners);
-      return Float32Array.from({ length: positions }, (_, p) => (length === 1 ? 0 : first + ((last - first) * indexOf(p)) / (length - 1)));
-    };
-    const own = [along(width, (p) => p % width), along(height, (p) => Math.floor(p / width)), new Float32Array(positions).fill(1)];
-    const mapped = multiplyMatrices(tf.reshape(theta, [-1, 3]), tf.stack(own.map((values) => tf.tensor1d(values))) as tf.Tensor2D);
+    const own = pixelPositions([height, width], alignCorners);
+    const columns = tf.tensor2d([own.map(([x]) => x), own.map(([, y]) => y), own.map(() => 1)]);
+    const mapped = multiplyMatrices(tf.reshape(theta, [-1, 3]), columns);
     return tf.reshape(tf.transpose(tf.reshape(mapped, [-1, 2, positions]), [0, 2, 1]), [-1, height, width, 2]);
   });
 }

@@ -1,12 +1,12 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { activation, conv2d, dense, flatten, maxPool } from '@convkit/core';
+import { conv2d, dense } from '@convkit/core';
 import { kernelMacs, trainableParams } from '@convkit/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { affineGrid, affineGrid2d } from './affine-grid.js';
-import { gridSample, gridSample2d, spatialTransformer } from './index.js';
+import { gridSample, gridSample2d, spatialTransformer, stn } from './index.js';
 
 const image = () => tf.reshape(tf.range(1, 17), [1, 4, 4, 1]) as tf.Tensor4D;
 const values = (x: tf.Tensor) => [...x.dataSync()];
@@ -87,11 +87,9 @@ describe('the block', () => {
   });
 
   test("the localisation network of PyTorch's tutorial has its counts", () => {
-    const x = input({ shape: [28, 28, 1] });
-    const half = (y: SymbolicTensor) => activation(maxPool(y, { poolSize: 2 }), { kind: 'relu' });
-    const net = (y: SymbolicTensor) => dense(flatten(half(conv2d(half(conv2d(y, { filters: 8, kernelSize: 7 })), { filters: 10, kernelSize: 5 }))), { units: 32, activation: 'relu' });
-    const network = model({ inputs: x, outputs: spatialTransformer(x, { localisation: net }) });
+    const network = stn.build('stn_mnist', { features: ['stn'], initialWeights: 'zeros' });
     expect([trainableParams(network), kernelMacs(network)]).toEqual([5_520, 290_800]);
+    expect(network.layers.filter((layer) => layer.weights.length > 0).map(({ name }) => name)).toEqual(['localization.0', 'localization.3', 'fc_loc.0', 'fc_loc.2']);
   });
 
   test.each([

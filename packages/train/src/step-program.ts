@@ -32,6 +32,8 @@ export interface Compilation {
   /** How each parameter lies in the vector: decided by its first reader. */
   readonly layouts: Map<Parameter, Layout>;
   readonly plan: TrainingPlan;
+  /** Channels that the machine's convolutions want to lie together, if it has such. */
+  readonly block: number | undefined;
 }
 
 export interface StepProgram {
@@ -40,7 +42,7 @@ export interface StepProgram {
 }
 
 /** Reads a model for training. @throws TraceError for a layer that cannot be read as primitive ops. */
-export function readModel(model: LayersModel, parameters: readonly Parameter[], plan: TrainingPlan): Compilation {
+export function readModel(model: LayersModel, parameters: readonly Parameter[], plan: TrainingPlan, block?: number): Compilation {
   const graph = trace(model);
   const statistics: Statistic[] = [];
   let offset = 0;
@@ -57,7 +59,7 @@ export function readModel(model: LayersModel, parameters: readonly Parameter[], 
       offset += size;
     }
   }
-  return { graph, parameters, statistics, layouts: new Map(), plan };
+  return { graph, parameters, statistics, layouts: new Map(), plan, block };
 }
 
 const lengthOf = (items: readonly { offset: number; size: number }[]) => { const last = items.at(-1); return last === undefined ? 0 : last.offset + last.size; };
@@ -86,7 +88,8 @@ function writeState(w: OnnxWriter, { parameters, statistics, layouts }: Compilat
     }
     if (node.kind === 'constant') {
       const shape = node.shape as number[];
-      return w.constant(`${node.fill} [${shape.join(', ')}]`, new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(node.fill), shape);
+      if (typeof node.values !== 'number') return w.constant(`constant ${node.id}`, node.values, shape);
+      return w.constant(`${node.values} [${shape.join(', ')}]`, new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(node.values), shape);
     }
     if (node.kind !== 'input') return undefined;
     const name = `image ${graph.inputs.indexOf(node)}`;
@@ -104,7 +107,7 @@ export function decideLayouts(compilation: Compilation): void {
 /** Inference with the state's weights: outputs `output 0`, ... */
 export function inferenceProgram(compilation: Compilation, batch: number): OnnxProgram {
   const graph = withBatch(compilation.graph, batch);
-  const w = new OnnxWriter(opsetOf(graph, 17));
+  const w = new OnnxWriter(opsetOf(graph, 17), compilation.block);
   const { inputs, valueOf } = writeState(w, compilation, graph);
   const values = writeForward(w, graph, valueOf);
   const outputs = graph.outputs.map((node, i) => ({ name: `output ${i}`, value: w.as(values.get(node) as OnnxValue, PLAIN), shape: node.shape as number[] }));
@@ -172,7 +175,7 @@ function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph, batc
 /** Losses, outputs and gradients of a batch in training mode; nothing is updated. @throws GradientError as {@link stepProgram}. */
 export function gradientProgram(compilation: Compilation, batch: number): StepProgram {
   const graph = withBatch(compilation.graph, batch);
-  const w = new OnnxWriter(opsetOf(graph, 17));
+  const w = new OnnxWriter(opsetOf(graph, 17), compilation.block);
   const { inputs, masks, loss, outputs, gradients } = writePasses(w, compilation, graph, batch);
   const results = [
     { name: 'loss', value: loss, shape: [] },
@@ -189,7 +192,7 @@ export function gradientProgram(compilation: Compilation, batch: number): StepPr
 export function stepProgram(compilation: Compilation, batch: number): StepProgram {
   const { plan, parameters, statistics } = compilation;
   const graph = withBatch(compilation.graph, batch);
-  const w = new OnnxWriter(opsetOf(graph, 17));
+  const w = new OnnxWriter(opsetOf(graph, 17), compilation.block);
   const { inputs, masks, loss, correct, gradients: all, statistics: nextStatistics } = writePasses(w, compilation, graph, batch);
   const algebra = onnxAlgebra(w);
   const scalar = (name: string): string => { inputs.push({ name, element: 'float32', shape: [] }); return name; };

@@ -9,6 +9,7 @@ import { googlenet, inceptionV3 } from '@convkit/inception';
 import { resnet, resnetV2 } from '@convkit/resnet';
 import { seInception, seResnet } from '@convkit/se-block';
 import { shufflenetV1, shufflenetV2 } from '@convkit/shufflenet';
+import { stn } from '@convkit/spatial-transformer';
 import { vgg } from '@convkit/vgg';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 
@@ -55,7 +56,7 @@ export interface Zoo {
   readonly families: readonly Family[];
 }
 
-const families: readonly Family[] = [vgg, googlenet, inceptionV3, resnet, resnetV2, seResnet, seInception, densenet, mobilenetV1, mobilenetV2, mobilenetV3, efficientnet, xception, shufflenetV1, shufflenetV2, drn, deformableResnet, combined, lenet, alexnet, nin, allCnn];
+const families: readonly Family[] = [vgg, googlenet, inceptionV3, resnet, resnetV2, seResnet, seInception, densenet, mobilenetV1, mobilenetV2, mobilenetV3, efficientnet, xception, shufflenetV1, shufflenetV2, drn, deformableResnet, combined, lenet, alexnet, nin, allCnn, stn];
 
 /**
  * What other libraries call our variants: the aliases of every family, and those that belong to none. The rule for a name

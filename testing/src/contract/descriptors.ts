@@ -12,7 +12,7 @@ import { inceptionModule, inceptionV3Module, naiveInception } from '@convkit/inc
 import { basicBlock, bottleneck, preactBasicBlock, preactBottleneck } from '@convkit/resnet';
 import { cbam, channelConvolution, efficientChannelAttention, scse, spatialSqueezeExcite } from '@convkit/se-block';
 import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
-import { affineGrid, gridSample, spatialTransformer } from '@convkit/spatial-transformer';
+import { affineGrid, gridSample, spatialTransformer, thinPlateGrid } from '@convkit/spatial-transformer';
 import { convUnit } from '@convkit/vgg';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 
@@ -142,6 +142,8 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('gridSample', 'reflections at the edges', (x) => sampled(x, { padding: 'reflection' }, true), kinked),
   row('gridSample', 'reflections at the corners', (x) => sampled(x, { padding: 'reflection', alignCorners: true }, true), kinked),
   row('spatialTransformer', 'affine, smaller', (x) => spatialTransformer(x, { localisation: summary, size: [5, 4], name: 'stn' }), kinked),
+  row('thinPlateGrid', 'three by two control points', (x) => thinPlateGrid(dense(summary(x), { units: 12 }), { size: [4, 5], controlPoints: [3, 2] })),
+  row('spatialTransformer', 'a thin-plate spline', (x) => spatialTransformer(x, { localisation: summary, transform: 'thinPlate', controlPoints: 2, size: [5, 4], name: 'stn' }), kinked),
   row('spatialTransformer', 'attention, larger, the border', (x) => spatialTransformer(x, { localisation: summary, transform: 'attention', size: [7, 9], padding: 'border', name: 'stn' }), kinked),
   row('deformableConv2d', 'v1, padding', (x) => deformed(x, { padding: 1 }), kinked),
   row('deformableConv2d', 'modulated, stride with dilation', (x) => deformed(x, { modulated: true, stride: [1, 2], dilation: [2, 1], padding: [2, 1] }), kinked),
@@ -223,6 +225,6 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'multiboxDetection', 'fastNonMaxSuppression', 'nonMaxSuppression', 'matrixNonMaxSuppression', 'softNonMaxSuppression', 'suppressTensors',
   'anchorTargets', 'withoutPadding', 'matchByThresholds', 'matchSsd', 'matchWithForced', 'mineHardNegatives', 'sampleAnchors',
   'boxLoss', 'decodeOffsets', 'smoothL1', 'focalLoss', 'priorBias', 'pyramidLevels', 'roiAlign', 'roiPool', 'averagePrecision', 'evaluateCoco', 'evaluateVoc',
-  'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient', 'affineGrid2d', 'gridSample2d',
+  'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient', 'affineGrid2d', 'gridSample2d', 'thinPlateGrid2d',
   'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'attentionParts', 'channelKernelSize', 'convolveChannels', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);

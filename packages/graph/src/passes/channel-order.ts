@@ -83,7 +83,7 @@ export class ChannelGatherer {
 
   /** A value whose logical channels come to lie as those of another: a weight is laid out anew, a computed value is copied. */
   laidOut(value: GraphNode, axis: number, indices: readonly number[]): GraphNode {
-    if (indices.length === value.shape[axis] && (isInOrder(indices) || value.kind === 'constant')) return value;
+    if (indices.length === value.shape[axis] && (isInOrder(indices) || (value.kind === 'constant' && typeof value.values === 'number'))) return value;
     return this.once(`take ${axis} ${indices.join()}`, [value], () => (isOp(value) || value.kind === 'input'
       ? this.builder.op('take', [value], { axis, indices })
       : this.builder.derived({ kind: 'take', axis, indices }, [value])));

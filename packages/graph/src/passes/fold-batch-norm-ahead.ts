@@ -2,7 +2,7 @@ import { isKind, isOp, readers, type GraphNode, type OpNode } from '../graph.js'
 import { batchNormTerms } from './batch-norm-terms.js';
 import { rewrite, type Pass } from './rewrite.js';
 
-const isZero = (node: GraphNode | undefined) => node?.kind === 'constant' && node.fill === 0;
+const isZero = (node: GraphNode | undefined) => node?.kind === 'constant' && node.values === 0;
 
 /** Groups of an op whose kernel can take a factor for each input channel; undefined for other ops. */
 function groupsOf(node: OpNode): number | undefined {

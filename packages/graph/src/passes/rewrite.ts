@@ -27,7 +27,7 @@ export function copy(node: GraphNode, inputs: readonly GraphNode[], builder: Gra
   switch (node.kind) {
     case 'input': return builder.input(node.shape);
     case 'weight': return builder.weight(node.variable);
-    case 'constant': return builder.constant(node.fill, node.shape as number[]);
+    case 'constant': return builder.constant(node.values, node.shape as number[]);
     case 'derived': return builder.derived(node.derivation, inputs);
     default: return builder.opWith(node.kind, inputs, node.attributes, node.fused);
   }

@@ -4,7 +4,8 @@ import { copy, rewrite, type Pass } from './rewrite.js';
 /** What a node computes, as text; undefined where two of one kind are two. Weights are one node each already. */
 function meaningOf(node: GraphNode, inputs: readonly GraphNode[]): string | undefined {
   const ids = inputs.map(({ id }) => id);
-  if (node.kind === 'constant') return JSON.stringify(['constant', node.fill, node.shape]);
+  // Long lists of numbers are not compared.
+  if (node.kind === 'constant') return typeof node.values === 'number' ? JSON.stringify(['constant', node.values, node.shape]) : undefined;
   if (node.kind === 'derived') return JSON.stringify([node.derivation, ids]);
   // Dropout draws anew each time it trains.
   return isOp(node) && node.kind !== 'dropout' ? JSON.stringify([node.kind, node.attributes, node.fused, ids]) : undefined;
