@@ -74,6 +74,12 @@ describe('default boxes', () => {
     expect(inCell).toEqual([4, 6, 6, 6, 4, 4]);
   });
 
+  it("SSD512's are the paper's 24,564", () => {
+    const { anchors: count, ...ssd512 } = DEFAULT_BOXES.ssd512;
+    expect(defaultBoxes(ssd512).length / 4).toBe(count);
+    expect(count).toBe(24_564);
+  });
+
   it('are two squares, then each ratio lying and standing', () => {
     const c = 4 / 300;
     const [s, t, w, h] = [0.035, Math.sqrt(0.07 * 0.15) / 2, 0.035 * Math.SQRT2, 0.035 / Math.SQRT2];

@@ -27,6 +27,14 @@ export const DEFAULT_BOXES = {
     steps: [8, 16, 32, 64, 100, 300],
     anchors: 8_732,
   },
+  ssd512: {
+    image: [512, 512],
+    maps: [[64, 64], [32, 32], [16, 16], [8, 8], [4, 4], [2, 2], [1, 1]],
+    ratios: [[2], [2, 3], [2, 3], [2, 3], [2, 3], [2], [2]],
+    scales: [0.07, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05],
+    steps: [8, 16, 32, 64, 128, 256, 512],
+    anchors: 24_564,
+  },
 } as const satisfies Record<string, DefaultBoxOptions & { anchors: number }>;
 
 const isRatios = (value: unknown) => Array.isArray(value) && value.every((x) => Number.isFinite(x) && x > 0);

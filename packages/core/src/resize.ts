@@ -37,7 +37,7 @@ const CENTRES: Interpolation = { method: 'bilinear', alignCorners: false, halfPi
 const CORNERS: Interpolation = { method: 'bilinear', alignCorners: true, halfPixelCenters: false };
 
 /** The transposed of a resize: dx = R^T dy C, with the weights of rows R and of columns C, as two matrix products. */
-function resizeGradient(dy: tf.Tensor4D, [height, width]: readonly [number, number], how: Interpolation): tf.Tensor4D {
+export function resizeGradient(dy: tf.Tensor4D, [height, width]: readonly [number, number], how: Interpolation): tf.Tensor4D {
   const [n, rows, columns, channels] = dy.shape;
   const fold = (x: tf.Tensor, inputs: number, outputs: number) =>
     tf.matMul(tf.transpose(tf.tensor2d(interpolationWeights(inputs, outputs, how), [outputs, inputs])), tf.reshape(x, [outputs, -1]) as tf.Tensor2D);

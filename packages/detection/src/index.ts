@@ -1,0 +1,14 @@
+export { assignAnchors, trainerLosses, trainerTargets, type AssignedAnchors, type TrainerTargets } from './assign-anchors.js';
+export { type Backbone } from './backbone.js';
+export { channelNorm, ChannelNormLayer, normalizeChannels, type ChannelNormOptions } from './channel-norm.js';
+export { decodeDetections, detect, type Detections, type DetectOptions } from './detect.js';
+export { detectionLoss, detectionLosses, type DetectionLosses } from './detection-loss.js';
+export { RETINANET_RULES, SSD_RULES, type Detector, type DetectorRules } from './detector.js';
+export { extraMap, type ExtraMap, type ExtraMapOptions } from './extra-map.js';
+export { featurePyramid, type FeaturePyramidOptions } from './feature-pyramid.js';
+export { predictionHead, type PredictionHeadOptions } from './prediction-head.js';
+export { vggSsd, VGG_SSDS, type VggSsdOptions, type VggSsdSpec } from './vgg-ssd.js';
+export { registerLayers } from './register-layers.js';
+export { retinanet, type RetinanetOptions } from './retinanet.js';
+export { ssd, type SsdBoxes, type SsdOptions } from './ssd.js';
+export { tinySsd, TINY_SSDS, type TinySsdOptions } from './tiny-ssd.js';
