@@ -1,6 +1,7 @@
 /** What passes compute from weights, once, when a graph is compiled. */
 import type { ValueShape } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { averagingMatrix } from './ops/adaptive-avg-pool.js';
 
 /** How a derived value comes from others. `groups` of a dense kernel is 1, of a depthwise kernel its channels. */
 export interface Derivations {
@@ -20,6 +21,8 @@ export interface Derivations {
   take: { readonly axis: number; readonly indices: readonly number[] };
   /** `count` zeros behind the others along an axis, from [value]. */
   extend: { readonly axis: number; readonly count: number };
+  /** A kernel that reads an image of `size` in place of the [h, w] cells of its adaptive average, from [kernel [h, w, C, F]]. */
+  cells: { readonly size: readonly [number, number] };
 }
 
 export type DerivationKind = keyof Derivations;
@@ -32,8 +35,18 @@ export function derivedShape(derivation: Derivation, from: readonly ValueShape[]
     case 'reshape': return derivation.shape;
     case 'take': return first.map((n, axis) => (axis === derivation.axis ? derivation.indices.length : n));
     case 'extend': return first.map((n, axis) => (n !== null && axis === derivation.axis ? n + derivation.count : n));
+    case 'cells': return [...derivation.size, ...first.slice(2)];
     default: return first;
   }
+}
+
+/** [h, w, C, F] over the cells of an adaptive average -> [rows, columns, C, F] over its image: one matrix an axis. */
+function overImage(kernel: tf.Tensor, [rows, columns]: readonly [number, number]): tf.Tensor {
+  const [h, w, c, f] = kernel.shape as [number, number, number, number];
+  const along = tf.matMul(tf.tensor2d(averagingMatrix(rows, h), [rows, h]), tf.reshape(kernel, [h, -1]) as tf.Tensor2D);
+  const turned = tf.reshape(tf.transpose(tf.reshape(along, [rows, w, c * f]), [1, 0, 2]), [w, -1]) as tf.Tensor2D;
+  const across = tf.matMul(tf.tensor2d(averagingMatrix(columns, w), [columns, w]), turned);
+  return tf.reshape(tf.transpose(tf.reshape(across, [columns, rows, c * f]), [1, 0, 2]), [rows, columns, c, f]);
 }
 
 /** A kernel as [taps, inputs of a group, groups, outputs of a group], each entry times its input's factor. */
@@ -55,6 +68,7 @@ export function deriveValue(derivation: Derivation, from: readonly tf.Tensor[]):
       case 'scaleInput': return tf.reshape(timesInput(first, second, derivation.groups), first.shape);
       case 'response': return tf.add(first, tf.reshape(tf.sum(timesInput(second, third, derivation.groups), [0, 1]), [-1]));
       case 'reshape': return tf.reshape(first, [...derivation.shape]);
+      case 'cells': return overImage(first, derivation.size);
       case 'extend': return tf.pad(first, first.shape.map((_, axis): [number, number] => [0, axis === derivation.axis ? derivation.count : 0]));
       // wasm remembers another shape for what it gathered, and its fused kernels look there: the product is a tensor of its own.
       case 'take': return tf.mul(tf.gather(first, tf.tensor1d([...derivation.indices], 'int32'), derivation.axis), 1);

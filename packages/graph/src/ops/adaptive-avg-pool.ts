@@ -10,7 +10,7 @@ const widestCell = (length: number, cells: number) =>
   Math.max(...Array.from({ length: cells }, (_, i) => Math.ceil(((i + 1) * length) / cells) - Math.floor((i * length) / cells)));
 
 /** [length, cells]: column i holds 1 / n for the n positions of cell i. */
-function averagingMatrix(length: number, cells: number): Float32Array {
+export function averagingMatrix(length: number, cells: number): Float32Array {
   const matrix = new Float32Array(length * cells);
   for (let i = 0; i < cells; i++) {
     const [start, end] = [Math.floor((i * length) / cells), Math.ceil(((i + 1) * length) / cells)];
