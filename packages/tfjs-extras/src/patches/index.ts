@@ -1,4 +1,23 @@
 import type { Patch } from '../patch.js';
+import { CONVOLUTION_PATCHES } from './convolution.js';
+import { DILATION_PATCHES } from './dilation.js';
+import { LAYER_PATCHES } from './layers.js';
+import { MATRIX_PATCHES } from './matrices.js';
+import { MORPHOLOGY_PATCHES } from './morphology.js';
+import { POOLING_PATCHES } from './pooling.js';
+import { RESIZING_PATCHES } from './resizing.js';
+import { SEGMENT_PATCHES } from './segments.js';
+import { VOLUME_PATCHES } from './volumes.js';
 
 /** Every patch of this package, in the order in which they go in: a later one for the same kernel replaces an earlier one. */
-export const PATCHES: readonly Patch[] = [];
+export const PATCHES: readonly Patch[] = [
+  ...CONVOLUTION_PATCHES,
+  ...DILATION_PATCHES,
+  ...LAYER_PATCHES,
+  ...POOLING_PATCHES,
+  ...MATRIX_PATCHES,
+  ...SEGMENT_PATCHES,
+  ...VOLUME_PATCHES,
+  ...MORPHOLOGY_PATCHES,
+  ...RESIZING_PATCHES,
+];

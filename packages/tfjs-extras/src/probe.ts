@@ -1,0 +1,123 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { replaceKernel, type Finding, type Patch } from './patch.js';
+
+/** One call of a kernel. */
+export interface KernelCall {
+  readonly inputs: Record<string, tf.Tensor>;
+  readonly attrs: Record<string, unknown>;
+}
+
+export interface KernelRemedy {
+  readonly kernelName: string;
+  readonly backends: readonly string[];
+  /** A call that the stock kernel gets wrong, and the right values. */
+  readonly wrong?: () => KernelCall & { expected: readonly number[] };
+  /** A call on which the remedy is faster; asked where the stock kernel is right, and where there is one. */
+  readonly slow?: () => KernelCall;
+  /** The remedy; `stock` is the kernel that it replaces. */
+  readonly make: (stock: tf.KernelFunc | undefined) => tf.KernelFunc;
+}
+
+/** Relative to the largest expected value: float32 sums in another order stay below. */
+const TOLERANCE = 1e-4;
+/** Below this ratio a right kernel stays: timing a millisecond is uncertain, and the stock kernel is the safer one. */
+const WORTH = 1.5;
+const ROUNDS = 3;
+/** A stock kernel as slow as this needs no second turn, ms. */
+const ENOUGH = 20;
+
+/** A patch of one kernel of some backends, put in where the stock kernel is missing, wrong or slow. */
+export function kernelPatch({ kernelName, backends, wrong, slow, make }: KernelRemedy): Patch {
+  return {
+    name: kernelName,
+    backends,
+    probe: (backend) => {
+      const stock = (tf.getKernel(kernelName, backend) as tf.KernelConfig | undefined)?.kernelFunc;
+      if (!stock) return { needed: true, reason: `${backend} has no ${kernelName}` };
+      const fault = wrong && disposing(wrong, (call) => valueFault(`${kernelName} of ${backend}`, () => callKernel(stock, call), call.expected));
+      if (fault?.needed) return fault;
+      if (slow) return disposing(slow, (call) => slowness(`${kernelName} of ${backend}`, () => callKernel(stock, call), () => callKernel(make(stock), call)));
+      return fault ?? { needed: false, reason: `${backend} has ${kernelName}` };
+    },
+    apply: (backend) => replaceKernel(kernelName, backend, make),
+  };
+}
+
+function callKernel(kernel: tf.KernelFunc, { inputs, attrs }: KernelCall): tf.Tensor {
+  return tf.tidy(() => {
+    const outputs = kernel({ inputs, attrs: attrs as tf.NamedAttrMap, backend: tf.backend() });
+    const [output] = Array.isArray(outputs) ? outputs : [outputs];
+    return asTensor(output as tf.TensorInfo);
+  });
+}
+
+/** A kernel gives a bare description of its output, which the engine makes a tensor of. */
+function asTensor(output: tf.TensorInfo): tf.Tensor {
+  return output instanceof tf.Tensor ? output : tf.engine().makeTensorFromTensorInfo(output);
+}
+
+function disposing<T extends KernelCall>(make: () => T, use: (call: T) => Finding): Finding {
+  let call: T | undefined;
+  tf.tidy(() => {
+    call = make();
+    return call.inputs;
+  });
+  if (call === undefined) throw new Error('tf.tidy did not run');
+  try {
+    return use(call);
+  } finally {
+    tf.dispose(call.inputs);
+  }
+}
+
+/** Whether `run` throws or gives other values than the expected ones. */
+export function valueFault(what: string, run: () => tf.Tensor, expected: readonly number[]): Finding {
+  let found: readonly number[];
+  try {
+    const y = run();
+    found = [...y.dataSync()];
+    y.dispose();
+  } catch (error) {
+    return thrown(what, error);
+  }
+  const limit = TOLERANCE * Math.max(...expected.map(Math.abs), 1e-6);
+  const same = found.length === expected.length && expected.every((value, i) => Math.abs(value - (found[i] ?? Number.NaN)) <= limit);
+  return same ? { needed: false, reason: `${what} is right` } : { needed: true, reason: `${what} gives ${show(found)} where ${show(expected)} is right` };
+}
+
+function thrown(what: string, error: unknown): Finding {
+  const [line] = String(error instanceof Error ? error.message : error).split('\n');
+  return { needed: true, reason: `${what} throws: ${line}` };
+}
+
+function show(values: readonly number[]): string {
+  const [first, more] = [values.slice(0, 8), values.length > 8 ? ', ...' : ''];
+  return `[${first.map((value) => Number(value.toPrecision(4))).join(', ')}${more}]`;
+}
+
+/** Whether the stock way takes `WORTH` times as long as ours, by the fastest of a few turns each. */
+export function slowness(what: string, stock: () => tf.Tensor, ours: () => tf.Tensor): Finding {
+  const times = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] as [number, number];
+  const turn = (run: () => tf.Tensor) => {
+    const start = performance.now();
+    run().dispose();
+    return performance.now() - start;
+  };
+  for (let round = -1; round < ROUNDS && !(times[0] > ENOUGH && round > 0); round++) {
+    let first: number;
+    try {
+      first = turn(stock);
+    } catch (error) {
+      return thrown(what, error);
+    }
+    const second = turn(ours);
+    // The first round warms up.
+    if (round < 0) continue;
+    times[0] = Math.min(times[0], first);
+    times[1] = Math.min(times[1], second);
+  }
+  const ratio = times[0] / Math.max(times[1], 1e-3);
+  return ratio >= WORTH
+    ? { needed: true, reason: `${what} takes ${ratio < 10 ? ratio.toFixed(1) : ratio.toFixed(0)} times as long as the same out of other kernels` }
+    : { needed: false, reason: `${what} is right and about as fast as the same out of other kernels` };
+}
