@@ -55,7 +55,7 @@ export function addBenchAccuracy(bench: Command, session: Session): void {
     .addOption(integerOption('--validation-size <n>', 'images held out of training (default: a tenth)', { min: 1 }))
     .addOption(integerOption('--test-size <n>', 'test images (default: all)', { min: 1 }))
     .addOption(inputOption('pad images to this size (default: as they are)'))
-    .addOption(choiceOption('--engine <name>', 'auto: the first that is here', ['auto', 'onnxruntime', 'tensorflow-gpu', 'tensorflow', 'wasm', 'cpu']))
+    .addOption(choiceOption('--engine <name>', 'auto: the first that is here', ['auto', 'onnxruntime', 'tensorflow-gpu', 'tensorflow', 'webgpu', 'wasm', 'wasm-threads', 'cpu']))
     .addOption(integerOption('--threads <n>', 'of onnxruntime and tensorflow (default: the cores, divided by --jobs)', { min: 1, max: 1024 }))
     .addOption(integerOption('--jobs <n>', 'models trained at the same time (default: 1)', { min: 1, max: 64 }))
     .addOption(textOption('--out <folder>', 'where the records go'))
@@ -80,7 +80,7 @@ async function planOf(flags: AccuracyFlags, { io }: Session): Promise<AccuracyPl
   const { trainingEngine } = await import('../suites/training-engine.js');
   const engine = await trainingEngine(flags.engine ?? 'auto');
   if (flags.engine === undefined || flags.engine === 'auto') noteLine(io, `engine ${engine}: the first that trains here`);
-  if (flags.threads !== undefined && flags.threads > 1 && (engine === 'wasm' || engine === 'cpu')) noteLine(io, `--threads ${flags.threads}: not for ${engine}, which has one`);
+  if (flags.threads !== undefined && flags.threads > 1 && ['webgpu', 'wasm', 'cpu'].includes(engine)) noteLine(io, `--threads ${flags.threads}: not for ${engine}, which has no threads to choose`);
   const name = absoluteData(flags.data ?? 'auto', io.cwd);
   const dataset = await loadDataset(name, { signal: io.signal, onDecode: decodeNotes(io) });
   if (dataset.note !== undefined) noteLine(io, dataset.note);

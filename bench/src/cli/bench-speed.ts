@@ -35,7 +35,7 @@ export function addBenchSpeed(bench: Command, session: Session): void {
     .addOption(integerOption('--pairs <n>', 'interleaved rounds in each (default: 10)', { min: 1, max: 1000 }))
     .addOption(new Option('--quick', '2 processes of 3 pairs: a look, not a result to publish').conflicts(['processes', 'pairs']))
     .addOption(integerOption('--seed <n>', 'of weights, inputs and order (default: 1)', { min: 0, max: 2 ** 32 - 1 }))
-    .addOption(integerOption('--threads <n>', 'of onnxruntime and tensorflow (default: one a core); other tfjs backends in Node have one', { min: 1, max: 1024 }))
+    .addOption(integerOption('--threads <n>', 'of onnxruntime, tensorflow and wasm-threads (default: one a core); the others have none to choose', { min: 1, max: 1024 }))
     .addOption(integerOption('--timeout <seconds>', 'for one process (default: 900)', { min: 1, max: 86_400 }))
     .addOption(inputOption())
     .addOption(integerOption('--classes <n>', 'outputs of the classifier', { min: 1, max: 1_000_000 }))
@@ -60,10 +60,10 @@ export function addBenchSpeed(bench: Command, session: Session): void {
     });
 }
 
-/** Says which engines run on one thread whatever was asked for. */
+/** Says for which engines the number means nothing. */
 function noteThreads({ io }: Session, engines: readonly Engine[], threads: number | undefined): void {
   const single = engines.filter(({ threaded = false }) => !threaded).map(({ id }) => id);
-  if (threads !== undefined && threads > 1 && single.length > 0) noteLine(io, `--threads ${threads}: not for ${single.join(', ')}, which ${single.length === 1 ? 'has' : 'have'} one`);
+  if (threads !== undefined && threads > 1 && single.length > 0) noteLine(io, `--threads ${threads}: not for ${single.join(', ')}, which ${single.length === 1 ? 'has' : 'have'} none to choose`);
 }
 
 /** Speeds of records as a table: the ratio with its interval, and milliseconds of this machine. */

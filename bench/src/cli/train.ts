@@ -39,7 +39,7 @@ export function addTrain(program: Command, session: Session): void {
     .description('train a model; writes model.json, weights.bin and state.safetensors to go on from')
     .argument('<model>', 'a name of convkit list')
     .addOption(dataOption())
-    .addOption(choiceOption('--engine <name>', 'auto: the first that is here', ['auto', 'onnxruntime', 'tensorflow-gpu', 'tensorflow', 'wasm', 'cpu']))
+    .addOption(choiceOption('--engine <name>', 'auto: the first that is here', ['auto', 'onnxruntime', 'tensorflow-gpu', 'tensorflow', 'webgpu', 'wasm', 'wasm-threads', 'cpu']))
     .addOption(integerOption('--threads <n>', 'of onnxruntime (default: one a core)', { min: 1, max: 1024 }))
     .addOption(integerOption('--epochs <n>', 'passes over the training part (default: 5)', { min: 1, max: 10_000 }))
     .addOption(integerOption('--batch <n>', 'images a step (default: 64)', { min: 1, max: 65_536 }))

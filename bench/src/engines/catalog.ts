@@ -1,8 +1,8 @@
 import { CommandError } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { Engine, Unavailable } from './engine.js';
+import type { Device, Engine, Unavailable } from './engine.js';
 import { onnxruntimeEngine } from './onnxruntime.js';
-import { needsBrowser, plannedEngine } from './planned.js';
+import { pageEngine } from './page.js';
 import { tfjsEngine } from './tfjs.js';
 
 /** Every engine this release knows: tfjs backends, the most native first, which is the order in which `auto` looks; then onnxruntime. */
@@ -11,17 +11,19 @@ export const ENGINES: readonly Engine[] = [
   tfjsEngine('tensorflow-gpu', 'compiled'),
   tfjsEngine('tensorflow', 'plain'),
   tfjsEngine('tensorflow', 'compiled'),
-  plannedEngine('webgpu', 'webgpu', () => needsBrowser('with WebGPU')),
-  plannedEngine('webgl', 'webgl', () => needsBrowser('with WebGL 2')),
+  tfjsEngine('webgpu', 'plain'),
+  tfjsEngine('webgpu', 'compiled'),
+  pageEngine('webgl', 'webgl'),
   tfjsEngine('wasm', 'plain'),
   tfjsEngine('wasm', 'compiled'),
-  plannedEngine('wasm-threads', 'wasm', () => needsBrowser('page that is cross-origin isolated')),
+  tfjsEngine('wasm-threads', 'plain'),
+  tfjsEngine('wasm-threads', 'compiled'),
   tfjsEngine('cpu', 'plain'),
   tfjsEngine('cpu', 'compiled'),
   onnxruntimeEngine('cpu'),
   onnxruntimeEngine('webgpu'),
   onnxruntimeEngine('cuda'),
-  plannedEngine('onnxruntime-web', 'onnxruntime', () => needsBrowser('')),
+  pageEngine('onnxruntime-web', 'onnxruntime'),
 ];
 
 /** What `auto` adds where it is installed: what tfjs does here and what the same model does natively belong side by side. */
@@ -36,6 +38,8 @@ export interface EngineReport {
   readonly available: boolean;
   readonly reason?: string;
   readonly hint?: string;
+  /** What it computes on. */
+  readonly device?: Device;
 }
 
 /** Asks every engine whether it can run here, and why not. */
@@ -44,12 +48,13 @@ export async function surveyEngines(): Promise<EngineReport[]> {
   // One after the other: two tfjs backends starting at once race for which of them is current.
   for (const engine of ENGINES) {
     const answer = await engine.available();
-    reports.push({ id: engine.id, available: answer === true, ...(answer === true ? {} : answer) });
+    const device = answer === true ? await engine.device?.() : undefined;
+    reports.push({ id: engine.id, available: answer === true, ...(answer === true ? {} : answer), ...(device === undefined ? {} : { device }) });
   }
   return reports;
 }
 
-/** Engines chosen for a run, with a line that says why when the choice was not the caller's. */
+/** Engines chosen for a run, with lines on why when the choice was not the caller's, and on which GPU was found. */
 export interface EngineChoice {
   readonly engines: readonly Engine[];
   readonly because?: string;
@@ -73,6 +78,10 @@ export async function chooseEngines(ids: readonly string[]): Promise<EngineChoic
     }
   }
   refuseTwins([...chosen.values()]);
+  for (const engine of chosen.values()) {
+    const device = engine.id.includes('+compiled') ? undefined : await engine.device?.();
+    if (device !== undefined) because.push(`engine ${engine.id} on ${device.name}${device.software ? ', a GPU that the processor imitates' : ''}`);
+  }
   return { engines: [...chosen.values()], ...(because.length === 0 ? {} : { because: because.join('\n') }) };
 }
 
@@ -110,7 +119,9 @@ async function firstAvailable(all: boolean): Promise<{ engines: Engine[]; line: 
     // What is not going to be chosen is not asked: some answers start a process.
     if (!all && first !== undefined && engine.backend !== first.backend && engine.id !== NATIVE) continue;
     if (available.some((other) => areTwins(engine, other))) continue;
-    const answer: true | Unavailable = await engine.available();
+    let answer: true | Unavailable = await engine.available();
+    // A GPU that the processor imitates is slower than the processor.
+    if (!all && answer === true && (await engine.device?.())?.software === true) answer = { reason: 'a software GPU' };
     if (answer === true) available.push(engine);
     else if (available.length === 0 && !engine.id.includes('+')) missing.push(engine.id);
   }

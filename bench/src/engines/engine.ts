@@ -21,7 +21,8 @@ export interface HeldMemory {
 
 /** What a record says of the runtime below an engine, beside tfjs' own version and flags. */
 export interface Runtime {
-  readonly threads: number;
+  /** Undefined where a GPU computes. */
+  readonly threads?: number;
   readonly flags: Readonly<Record<string, string>>;
 }
 
@@ -45,6 +46,13 @@ export interface LoadOptions {
   readonly threads?: number;
 }
 
+/** What an engine computes on, where that is not simply the processor. */
+export interface Device {
+  readonly name: string;
+  /** A GPU that the processor imitates: right, and slower than the processor itself. `auto` passes it over. */
+  readonly software: boolean;
+}
+
 /** Something that runs models. */
 export interface Engine {
   readonly id: string;
@@ -54,6 +62,8 @@ export interface Engine {
   readonly threaded?: boolean;
   /** Whether it can run, without making it current or loading native code into this process. */
   available(): Promise<true | Unavailable>;
+  /** What it found to compute on; undefined where there is nothing to say, or it cannot run. */
+  device?(): Promise<Device | undefined>;
   /** Makes it ready in this process, before a model is built for it. Throws when it cannot run. */
   start?(options: Pick<LoadOptions, 'threads'>): Promise<void>;
   load(model: LayersModel, options: LoadOptions): Promise<Runner>;

@@ -4,7 +4,7 @@ import { uniformValues } from '../random.js';
 import { openSubject } from '../suites/subject.js';
 import { engineById } from './catalog.js';
 import { onnxruntimeEngine } from './onnxruntime.js';
-import { useBackend } from './tfjs.js';
+import { useBackend } from './backends.js';
 
 beforeAll(() => useBackend('wasm'));
 

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { scatterStatistics } from '../suites/scatter-statistics.js';
 import { stockTwin } from './stock-twin.js';
-import { useBackend } from './tfjs.js';
+import { useBackend } from './backends.js';
 
 beforeAll(() => useBackend('wasm'));
 

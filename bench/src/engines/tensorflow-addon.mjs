@@ -3,16 +3,16 @@
  * loaded on this package's copy of tfjs-core, and a trial of it. Plain JavaScript, published as it stands: the trial runs this
  * very file in a process of its own, because a native addon that does not fit may end its process.
  */
-import { fork } from 'node:child_process';
-import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import envPaths from 'env-paths';
+import { answerTrial, inChild } from './trial.mjs';
 
 /**
  * @typedef {'tensorflow' | 'tensorflow-gpu'} AddonId
- * @typedef {{ reason: string, hint?: string }} Unavailable
+ * @typedef {import('./trial.mjs').Unavailable} Unavailable
  * @typedef {{ entry: string, folder: string }} Addon  `entry` is the file to load, `folder` the package's.
  * @typedef {{ tensorflow: string, gpu: boolean }} Trial  TensorFlow's version, and whether it computes on a GPU.
  */
@@ -22,9 +22,6 @@ export const ADDON_PACKAGES = { tensorflow: '@tensorflow/tfjs-node', 'tensorflow
 
 /** Parts of TensorFlow.js of which there must be one copy: tensors and kernels of another are not ours. */
 const SHARED = /^@tensorflow\/tfjs-(?:core|layers|backend-cpu)(?:$|\/)/;
-
-/** Loading 850 MB from a cold disk takes its time. */
-const TRIAL_MS = 120_000;
 
 /** Where tools/tensorflow/prepare.mjs puts the package unless told otherwise. @param {AddonId} id */
 export function preparedFolder(id) {
@@ -103,26 +100,8 @@ function mendNode() {
  * Loads the package in a child process and computes one convolution there. @param {AddonId} id @param {Addon} addon
  * @returns {Promise<Trial | Unavailable>}
  */
-export function tryAddon(id, addon) {
-  return new Promise((resolve) => {
-    const child = fork(fileURLToPath(import.meta.url), [id, addon.entry], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [], timeout: TRIAL_MS, killSignal: 'SIGKILL' });
-    let said = '';
-    /** @type {Trial | Unavailable | undefined} */
-    let answer;
-    child.stderr?.on('data', (chunk) => {
-      said = (said + String(chunk)).slice(-2000);
-    });
-    child.on('message', (message) => {
-      answer = /** @type {Trial | Unavailable} */ (message);
-    });
-    child.on('error', (error) => {
-      answer ??= { reason: `its trial did not start: ${error.message}` };
-    });
-    child.on('close', (code, signal) => {
-      const last = said.trim().split('\n').at(-1) ?? '';
-      resolve(answer ?? { reason: `${ADDON_PACKAGES[id]} ended its process (${signal === null ? `exit code ${code}` : `signal ${signal}`})${last === '' ? '' : `: ${last}`}` });
-    });
-  });
+export async function tryAddon(id, addon) {
+  return /** @type {Trial | Unavailable} */ ((await inChild(import.meta.url, [id, addon.entry], ADDON_PACKAGES[id])).answer);
 }
 
 /** The trial itself. @param {AddonId} id @param {string} entry @returns {Promise<Trial>} */
@@ -139,8 +118,4 @@ async function trial(id, entry) {
   return { tensorflow: binding.TF_Version, gpu: isUsingGpuDevice };
 }
 
-const [, script, id, entry] = process.argv;
-if (script !== undefined && entry !== undefined && process.send !== undefined && realpathSync(script) === fileURLToPath(import.meta.url)) {
-  const answer = await trial(/** @type {AddonId} */ (id), entry).catch((error) => ({ reason: `${ADDON_PACKAGES[/** @type {AddonId} */ (id)]}: ${String(error.message).split('\n')[0]}` }));
-  process.send(answer, () => process.exit());
-}
+await answerTrial(import.meta.url, ADDON_PACKAGES[/** @type {AddonId} */ (process.argv[2])] ?? '', (id, entry) => trial(/** @type {AddonId} */ (id), /** @type {string} */ (entry)));

@@ -3,7 +3,7 @@ import type { DatasetRef } from '@convkit/data/node';
 import { TrainError, type OptimizerOptions, type Trainer } from '@convkit/train';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Runtime } from '../engines/engine.js';
-import { tfjsFlags } from '../engines/tfjs.js';
+import { tfjsFlags } from '../engines/backends.js';
 import type { Emit } from '../progress/protocol.js';
 import type { ResultRecord } from '../records/schema.js';
 import { evaluate } from './evaluation.js';

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { useBackend } from '../engines/tfjs.js';
+import { useBackend } from '../engines/backends.js';
 import { EXIT } from '../errors.js';
 import type { ParityEngine } from '../parity/engine.js';
 import { readFixture, type Check, type OperatorsFixture } from '../parity/fixture.js';

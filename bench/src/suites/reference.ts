@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { useBackend } from '../engines/tfjs.js';
+import { useBackend } from '../engines/backends.js';
 import { uniformValues } from '../random.js';
 
 /** What every speed is measured against. A change of the workload is a new version, never an edit. */

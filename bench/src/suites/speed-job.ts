@@ -2,7 +2,7 @@ import { version_core } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { engineById } from '../engines/catalog.js';
 import type { Runner, Runtime } from '../engines/engine.js';
-import { tfjsFlags } from '../engines/tfjs.js';
+import { tfjsFlags } from '../engines/backends.js';
 import { CommandError } from '../errors.js';
 import type { Emit } from '../progress/protocol.js';
 import { uniformValues } from '../random.js';

@@ -1,5 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { ensureBackend } from '../engines/tfjs.js';
+import { ensureBackend } from '../engines/backends.js';
 import { CommandError } from '../errors.js';
 import { nearest } from '../nearest.js';
 

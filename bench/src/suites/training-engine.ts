@@ -3,17 +3,20 @@ import type { Trainer, TrainerOptions } from '@convkit/train';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { engineById } from '../engines/catalog.js';
 import type { Runtime } from '../engines/engine.js';
-import { backendRuntime, useBackend } from '../engines/tfjs.js';
+import { backendRuntime, useBackend } from '../engines/backends.js';
 import { CommandError } from '../errors.js';
 
 /** What can train here: the step as one graph in onnxruntime, or step by step on a tfjs backend. */
-export const TRAINING_ENGINES = ['onnxruntime', 'tensorflow-gpu', 'tensorflow', 'wasm', 'cpu'] as const;
+export const TRAINING_ENGINES = ['onnxruntime', 'tensorflow-gpu', 'tensorflow', 'webgpu', 'wasm', 'wasm-threads', 'cpu'] as const;
 export type TrainingEngine = (typeof TRAINING_ENGINES)[number];
 
 /** The engine of that name, or the first that can run here. @throws CommandError for one that cannot. */
 export async function trainingEngine(name: TrainingEngine | 'auto'): Promise<TrainingEngine> {
   for (const id of name === 'auto' ? TRAINING_ENGINES : [name]) {
-    const answer = await engineById(id).available();
+    const engine = engineById(id);
+    const answer = await engine.available();
+    // A GPU that the processor imitates is slower than the processor.
+    if (answer === true && name === 'auto' && (await engine.device?.())?.software === true) continue;
     if (answer === true) return id;
     if (name !== 'auto') throw new CommandError('environment', `--engine ${id} is not available here: ${answer.reason}`, answer.hint ?? 'convkit doctor lists what is');
   }

@@ -1,7 +1,7 @@
 import type { ImageDataset, ImageSplit } from '@convkit/data';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { useBackend } from '../engines/tfjs.js';
+import { useBackend } from '../engines/backends.js';
 import { uniformStream } from '../random.js';
 import { optimizerOf, publicSource, train, type Recipe } from './accuracy-job.js';
 import { DEFAULT_RECIPE } from './accuracy.js';

@@ -20,7 +20,7 @@ export function maxPool2d(x: tf.Tensor4D, { size, strides, padding }: PoolAttrib
     return tf.tidy(() => maxPool2d(tf.pad(x, explicitPad(padding), Number.NEGATIVE_INFINITY), { size, strides, padding: [0, 0, 0, 0] }));
   }
   const forward = (input: tf.Tensor4D) => tf.maxPool(input, [...size], [...strides], explicitPad(padding) as unknown as 'valid');
-  if (!isRecording() || tf.getBackend() !== 'wasm') return forward(x);
+  if (!isRecording() || !tf.getBackend().startsWith('wasm')) return forward(x);
   const pool = tf.customGrad((input, save) => {
     const y = forward(input as tf.Tensor4D);
     (save as (tensors: tf.Tensor[]) => void)([input as tf.Tensor4D, y]);
