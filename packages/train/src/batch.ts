@@ -14,15 +14,31 @@ export function checkBatch(model: LayersModel, { images, size }: Pick<TrainingBa
   return [size, ...(one as number[])];
 }
 
+/** What an output is to become. */
+export interface OutputTargets {
+  readonly values: Float32Array;
+  /** [N, K] or [N, ..., K] */
+  readonly shape: number[];
+  /** [N, ...], for outputs of more than two axes: ones where none were given. */
+  readonly weights?: Float32Array;
+}
+
 /** Targets of every output. @throws TrainError when they do not fit the outputs. */
-export function targetsFor(model: LayersModel, { size, labels, targets }: TrainingBatch, losses: readonly Loss[]): { values: Float32Array; shape: number[] }[] {
+export function targetsFor(model: LayersModel, { size, labels, targets, weights }: TrainingBatch, losses: readonly Loss[]): OutputTargets[] {
   return model.outputs.map((output, i) => {
-    const width = output.shape.at(-1);
-    if (output.shape.length !== 2 || typeof width !== 'number') throw new TrainError('ERR_TRAIN_INPUT', `output ${i} of "${model.name}" must be [N, K], got [${output.shape.join(', ')}]`);
+    const one = output.shape.slice(1);
+    const width = one.at(-1);
+    if (typeof width !== 'number' || one.includes(null)) throw new TrainError('ERR_TRAIN_INPUT', `output ${i} of "${model.name}" must be [N, K] or [N, ..., K] of a known shape, got [${output.shape.join(', ')}]`);
+    const shape = [size, ...(one as number[])];
+    const rows = one.length > 1;
     const given = targets?.[i];
-    if (given === undefined && labels?.length !== size) throw new TrainError('ERR_TRAIN_INPUT', `labels must be ${size} classes, or targets given, got ${labels === undefined ? 'neither' : `${labels.length} labels`}`);
+    if (given === undefined && (rows || labels?.length !== size)) throw new TrainError('ERR_TRAIN_INPUT', `${rows ? `targets[${i}]` : `labels must be ${size} classes, or targets`} given, got ${labels === undefined ? 'neither' : `${labels.length} labels`}`);
     const values = given ?? targetsOf(labels as ArrayLike<number>, width, losses[i] as Loss);
-    if (values.length !== size * width) throw new TrainError('ERR_TRAIN_INPUT', `targets[${i}] must hold ${size * width} numbers, [${size}, ${width}], got ${values.length}`);
-    return { values, shape: [size, width] };
+    const count = shape.reduce((product, n) => product * n, 1);
+    if (values.length !== count) throw new TrainError('ERR_TRAIN_INPUT', `targets[${i}] must hold ${count} numbers, [${shape.join(', ')}], got ${values.length}`);
+    const weight = weights?.[i];
+    if (!rows && weight !== undefined) throw new TrainError('ERR_TRAIN_INPUT', `weights[${i}] must be left out: output ${i} of "${model.name}" has no rows, it is [${output.shape.join(', ')}]`);
+    if (weight !== undefined && weight.length !== count / width) throw new TrainError('ERR_TRAIN_INPUT', `weights[${i}] must hold ${count / width} numbers, [${shape.slice(0, -1).join(', ')}], got ${weight.length}`);
+    return { values, shape, ...(rows ? { weights: weight ?? new Float32Array(count / width).fill(1) } : {}) };
   });
 }

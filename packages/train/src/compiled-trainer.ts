@@ -4,6 +4,7 @@ import { encode, loadRuntime, type OnnxRuntime } from '@convkit/onnx';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { InferenceSession, Tensor, TypedTensor } from 'onnxruntime-common';
 import { checkBatch, targetsFor } from './batch.js';
+import { channelBlock } from './channel-block.js';
 import { trainedParameters, type Parameter } from './parameters.js';
 import { checkState, valuesIn, weightsOf, writeWeights, type NamedValues } from './state.js';
 import { decideLayouts, gradientProgram, inferenceProgram, readModel, stepProgram, type Compilation, type Mask, type StepProgram } from './step-program.js';
@@ -25,9 +26,10 @@ interface Pair {
 
 /** Training as one ONNX graph a batch size, run by onnxruntime; the state goes in and out as a few long vectors. */
 export async function compiledTrainer(model: LayersModel, plan: TrainingPlan): Promise<Trainer> {
-  const compilation = readModel(model, trainedParameters(model, plan), plan);
+  const runtime = await loadRuntime('createTrainer', plan.runtime);
+  const compilation = readModel(model, trainedParameters(model, plan), plan, await channelBlock(runtime));
   decideLayouts(compilation);
-  return new CompiledTrainer(model, plan, compilation, await loadRuntime('createTrainer', plan.runtime));
+  return new CompiledTrainer(model, plan, compilation, runtime);
 }
 
 class CompiledTrainer implements Trainer {
@@ -76,7 +78,10 @@ class CompiledTrainer implements Trainer {
   private feedsOf(batch: TrainingBatch): Record<string, Tensor> {
     this.checkAlive();
     const feeds: Record<string, Tensor> = { 'image 0': this.tensor(batch.images, checkBatch(this.model, batch)) };
-    targetsFor(this.model, batch, this.plan.losses).forEach(({ values, shape }, i) => { feeds[`targets ${i}`] = this.tensor(values, shape); });
+    targetsFor(this.model, batch, this.plan.losses).forEach(({ values, shape, weights }, i) => {
+      feeds[`targets ${i}`] = this.tensor(values, shape);
+      if (weights !== undefined) feeds[`weights ${i}`] = this.tensor(weights, shape.slice(0, -1));
+    });
     return feeds;
   }
 
@@ -89,13 +94,18 @@ class CompiledTrainer implements Trainer {
   }
 
   async predict(images: Float32Array, size: number): Promise<Float32Array> {
+    return (await this.predictAll(images, size))[0] as Float32Array;
+  }
+
+  async predictAll(images: Float32Array, size: number): Promise<readonly Float32Array[]> {
     this.checkAlive();
     const shape = checkBatch(this.model, { images, size });
     const session = await this.inferenceSession(size);
     const feeds: Record<string, Tensor> = { 'image 0': this.tensor(images, shape), parameters: this.best().now };
     const statistics = this.vectors.get('statistics');
     if (statistics !== undefined && session.inputNames.includes('statistics')) feeds.statistics = statistics.now;
-    return ((await session.run(feeds))['output 0'] as Floats).data;
+    const results = await session.run(feeds);
+    return this.model.outputs.map((_, i) => (results[`output ${i}`] as Floats).data);
   }
 
   async sync(): Promise<void> {

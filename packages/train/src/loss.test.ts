@@ -48,6 +48,14 @@ describe.each(['onnxruntime', 'tfjs'] as const)('with the engine %s', (engine) =
     close(gradient, [0.25, -0.2, 0.15, 0.1, 1.5, -0.75]);
   });
 
+  it.each(['euclidean', 'smoothL1'] as const)('%s leaves out what has no target', async (kind) => {
+    const targets = [Float32Array.of(1, Number.NaN, 0, Number.NaN, Number.NaN, Number.NaN)];
+    const { loss, gradient } = await lossOf(engine, { kind }, { targets });
+    // Below 1 the two are the same: (0.5^2 + 0.3^2) / 2, over two images.
+    expect(loss).toBeCloseTo(0.085, 5);
+    close(gradient, [0.25, 0, 0.15, 0, 0, 0]);
+  });
+
   it('smooth L1 is that of PyTorch, its gradient cut off at 1', async () => {
     const targets = [Float32Array.from(TARGETS.flat())];
     const { loss, gradient } = await lossOf(engine, { kind: 'smoothL1', beta: 0.5 }, { targets });

@@ -129,7 +129,7 @@ interface Passes {
 }
 
 /** Forward, losses and backward. @throws GradientError naming the layer that training cannot go through. */
-function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph, batch: number): Passes {
+function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph): Passes {
   const { plan, parameters, statistics, layouts } = compilation;
   const { inputs, valueOf } = writeState(w, compilation, graph);
   const masks: Mask[] = [];
@@ -148,12 +148,15 @@ function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph, batc
     const targets = `targets ${i}`;
     inputs.push({ name: targets, element: 'float32', shape: node.shape as number[] });
     const output = w.as(values.get(node) as OnnxValue, PLAIN);
-    return { node, output, targets, ...writeLoss(w, output, targets, plan.losses[i] as TrainingPlan['losses'][number], batch) };
+    const shape = node.shape as number[];
+    const weights = shape.length > 2 ? `weights ${i}` : undefined;
+    if (weights !== undefined) inputs.push({ name: weights, element: 'float32', shape: shape.slice(0, -1) });
+    return { node, output, targets, ...writeLoss(w, output, targets, plan.losses[i] as TrainingPlan['losses'][number], { shape, weights }) };
   });
   const loss = losses.slice(1).reduce((sum, next) => w.op('Add', [sum, next.loss]), losses[0]?.loss as string);
   const [first] = losses as [(typeof losses)[number]];
   const best = (name: string) => w.op('ArgMax', [name], { axis: { int: -1 }, keepdims: { int: 0 } });
-  const correct = w.reduce('ReduceSum', w.op('Cast', [w.op('Equal', [best(first.output), best(first.targets)])], { to: { int: 1 } }), [0], false);
+  const correct = w.reduce('ReduceSum', w.op('Cast', [w.op('Equal', [best(first.output), best(first.targets)])], { to: { int: 1 } }), first.node.shape.slice(0, -1).map((_, axis) => axis), false);
 
   const nodes = new Map(graph.nodes.flatMap((node) => (node.kind === 'weight' ? [[node.variable, node] as const] : [])));
   const trained = parameters.map(({ variable }) => nodes.get(variable) as WeightNode);
@@ -176,7 +179,7 @@ function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph, batc
 export function gradientProgram(compilation: Compilation, batch: number): StepProgram {
   const graph = withBatch(compilation.graph, batch);
   const w = new OnnxWriter(opsetOf(graph, 17), compilation.block);
-  const { inputs, masks, loss, outputs, gradients } = writePasses(w, compilation, graph, batch);
+  const { inputs, masks, loss, outputs, gradients } = writePasses(w, compilation, graph);
   const results = [
     { name: 'loss', value: loss, shape: [] },
     { name: 'gradients', value: gradients, shape: [lengthOf(compilation.parameters)] },
@@ -193,7 +196,7 @@ export function stepProgram(compilation: Compilation, batch: number): StepProgra
   const { plan, parameters, statistics } = compilation;
   const graph = withBatch(compilation.graph, batch);
   const w = new OnnxWriter(opsetOf(graph, 17), compilation.block);
-  const { inputs, masks, loss, correct, gradients: all, statistics: nextStatistics } = writePasses(w, compilation, graph, batch);
+  const { inputs, masks, loss, correct, gradients: all, statistics: nextStatistics } = writePasses(w, compilation, graph);
   const algebra = onnxAlgebra(w);
   const scalar = (name: string): string => { inputs.push({ name, element: 'float32', shape: [] }); return name; };
   const vector = (name: string): string => { inputs.push({ name, element: 'float32', shape: [lengthOf(parameters)] }); return name; };

@@ -2,7 +2,7 @@ import { hashString } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { tensorAlgebra } from './algebra.js';
-import { checkBatch, targetsFor } from './batch.js';
+import { checkBatch, targetsFor, type OutputTargets } from './batch.js';
 import { tensorLoss } from './loss.js';
 import { clipped } from './optimizer.js';
 import { trainedParameters, vectorOf, type Parameter } from './parameters.js';
@@ -86,15 +86,16 @@ class TfjsTrainer implements Trainer {
     return { loss: value, correct: right, outputs, gradients, statistics: { putBack, forget } };
   }
 
-  private forwardAndBack(images: Float32Array, shape: number[], wanted: readonly { values: Float32Array; shape: number[] }[]) {
+  private forwardAndBack(images: Float32Array, shape: number[], wanted: readonly OutputTargets[]) {
     const x = tf.tensor(images, shape);
     const targets = wanted.map(({ values, shape: of }) => tf.tensor(values, of));
+    const weights = wanted.map(({ weights: rows, shape: of }) => (rows === undefined ? undefined : tf.tensor(rows, of.slice(0, -1))));
     const variables = this.parameters.map(({ variable }) => variable.read() as tf.Variable);
     let outputs: tf.Tensor[] = [];
     const { value, grads } = tf.variableGrads(() => {
       // The tape's tidy would take them away.
       outputs = ([this.model.apply(x, { training: true })].flat() as tf.Tensor[]).map((output) => tf.keep(output));
-      const losses = outputs.map((output, i) => tensorLoss(output, targets[i] as tf.Tensor, this.plan.losses[i] as TrainingPlan['losses'][number]));
+      const losses = outputs.map((output, i) => tensorLoss(output, targets[i] as tf.Tensor, this.plan.losses[i] as TrainingPlan['losses'][number], weights[i]));
       return losses.reduce((sum, loss) => tf.add(sum, loss));
     }, variables);
     const [first, target] = [outputs[0] as tf.Tensor, targets[0] as tf.Tensor];
@@ -124,14 +125,18 @@ class TfjsTrainer implements Trainer {
   }
 
   async predict(images: Float32Array, size: number): Promise<Float32Array> {
+    return (await this.predictAll(images, size))[0] as Float32Array;
+  }
+
+  async predictAll(images: Float32Array, size: number): Promise<readonly Float32Array[]> {
     this.checkAlive();
     const shape = checkBatch(this.model, { images, size });
     const trained = this.average === undefined ? undefined : tf.tidy(() => this.vector());
     if (this.average !== undefined) this.writeVector(this.average);
-    const output = tf.tidy(() => [this.model.apply(tf.tensor(images, shape), { training: false })].flat()[0] as tf.Tensor);
+    const outputs = tf.tidy(() => [this.model.apply(tf.tensor(images, shape), { training: false })].flat() as tf.Tensor[]);
     if (trained !== undefined) this.writeVector(trained);
-    const values = (await output.data()) as Float32Array;
-    tf.dispose([output, ...(trained === undefined ? [] : [trained])]);
+    const values = await Promise.all(outputs.map(async (output) => (await output.data()) as Float32Array));
+    tf.dispose([...outputs, ...(trained === undefined ? [] : [trained])]);
     return values;
   }
 

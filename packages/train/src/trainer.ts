@@ -14,21 +14,23 @@ export interface TrainingBatch {
   readonly size: number;
   /** Classes, for softmaxCrossEntropy. */
   readonly labels?: ArrayLike<number>;
-  /** [N, K] for each output, in place of labels: distributions over classes, or coordinates. */
+  /** [N, K] (or the output's shape, [N, ..., K]) for each output, in place of labels: distributions over classes, or coordinates. */
   readonly targets?: readonly Float32Array[];
+  /** [N, ...] for outputs [N, ..., K] of more than two axes: the loss of each row of K is multiplied by its weight. Default 1. */
+  readonly weights?: readonly (Float32Array | undefined)[];
 }
 
 export interface StepResult {
   /** Of this batch, before the step. */
   readonly loss: number;
-  /** Images whose largest output (of the first) is their largest target. */
+  /** Images (of an output [N, ..., K]: rows) whose largest output (of the first) is their largest target. */
   readonly correct: number;
 }
 
 /** What a step would see and follow. */
 export interface GradientResult {
   readonly loss: number;
-  /** [N, K] of each output, in training mode: with dropout, batch norms by the batch. */
+  /** Of each output, in training mode: with dropout, batch norms by the batch. */
   readonly outputs: readonly Float32Array[];
   /** Of the loss in each trained weight, by the weight's name and in its layout; before decay and clipping. */
   readonly gradients: Readonly<Record<string, Float32Array>>;
@@ -59,6 +61,8 @@ export interface Trainer {
   gradients(batch: TrainingBatch): Promise<GradientResult>;
   /** Outputs (the first) of a batch at inference, [N, K] row major; with the averaged weights where `average` is kept. */
   predict(images: Float32Array, size: number): Promise<Float32Array>;
+  /** As {@link predict}, every output of the model. */
+  predictAll(images: Float32Array, size: number): Promise<readonly Float32Array[]>;
   /** Writes the trained (or, where kept, averaged) weights into the model. */
   sync(): Promise<void>;
   state(): Promise<TrainerState>;
@@ -126,7 +130,7 @@ export async function createTrainer(model: LayersModel, options: TrainerOptions 
   const read = readOptions('createTrainer', entries, options);
   if (!Array.isArray(model?.outputs)) throw new OptionError('createTrainer', 'model', model, 'a tf.LayersModel');
   const plan: TrainingPlan = {
-    losses: readLosses('createTrainer', read.loss ?? 'softmaxCrossEntropy', model.outputs.length),
+    losses: readLosses('createTrainer', read.loss ?? 'softmaxCrossEntropy', model.outputs.map(({ shape }) => shape.length)),
     optimizer: readOptimizer('createTrainer', read.optimizer ?? { kind: 'sgd' }),
     decay: read.decay,
     clip: { ...(read.clip?.norm === undefined ? {} : { norm: read.clip.norm }), ...(read.clip?.value === undefined ? {} : { value: read.clip.value }) },

@@ -1,6 +1,7 @@
 import type { OpAttributes } from '@convkit/core';
 import { writeActivation } from './activation.js';
 import { positive } from './gradient.js';
+import { float } from './program.js';
 import type { OnnxWriter } from './writer.js';
 
 const SELU_SCALE = 1.0507009873554805;
@@ -15,8 +16,8 @@ export function writeActivationGradient(w: OnnxWriter, x: string, y: string, dy:
   const add = (a: string, b: string) => w.op('Add', [a, b]);
   const sub = (a: string, b: string) => w.op('Sub', [a, b]);
   const one = w.number(1);
-  /** 1 where lower < value < upper. */
-  const inside = (value: string, upper: number) => mul(positive(w, value), positive(w, sub(w.number(upper), value)));
+  /** 1 where 0 < value < upper. A power of 2 as the slope: the product is then exact. */
+  const inside = (value: string, upper: number) => mul(positive(w, value), w.op('HardSigmoid', [value], { alpha: float(-(2 ** 100)), beta: float(upper * 2 ** 100) }));
   switch (attributes.kind) {
     case 'linear': return dy;
     case 'relu': return mul(dy, positive(w, y));

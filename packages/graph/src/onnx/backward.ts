@@ -1,4 +1,4 @@
-import { isOp, type Graph, type GraphNode } from '../graph.js';
+import { isKind, isOp, type Graph, type GraphNode, type OpNode } from '../graph.js';
 import { opOf } from '../ops/index.js';
 import { GradientError } from './gradient-error.js';
 import type { OnnxValue, OnnxWriter } from './writer.js';
@@ -12,7 +12,7 @@ export function writeBackward(
   w: OnnxWriter, graph: Graph, values: ReadonlyMap<GraphNode, OnnxValue>, seeds: ReadonlyMap<GraphNode, OnnxValue>, wanted: ReadonlySet<GraphNode>,
 ): Map<GraphNode, OnnxValue> {
   const reaches = new Set<GraphNode>(wanted);
-  for (const node of graph.nodes) if (isOp(node) && node.inputs.some((input) => reaches.has(input))) reaches.add(node);
+  for (const node of graph.nodes) if (isOp(node) && !isStop(node) && node.inputs.some((input) => reaches.has(input))) reaches.add(node);
 
   const sums = new Map<GraphNode, OnnxValue>(seeds);
   for (const node of [...graph.nodes].reverse()) {
@@ -35,3 +35,6 @@ export function writeBackward(
   w.at('');
   return new Map([...wanted].flatMap((node) => { const gradient = sums.get(node); return gradient === undefined ? [] : [[node, gradient] as const]; }));
 }
+
+/** An op that takes every gradient times 0: what is in front of it has none, and nothing is written for it. */
+const isStop = (node: OpNode) => isKind(node, 'scaleGradient') && node.attributes.factor === 0;

@@ -1,51 +1,56 @@
-/** Batch norm in a training step, on images as NCHW and on rows [N, C]. */
+/** Batch norm in a training step, on rows [N, C] and on images, as NCHW or in blocks. */
 import type { OpAttributes, ValueShape } from '@convkit/core';
-import { NCHW, PLAIN, type Layout } from './layout.js';
+import { byChannel, channelsSecond, everyChannel } from './by-channel.js';
+import { PLAIN } from './layout.js';
 import { float, int, type OnnxAttributes } from './program.js';
 import type { OnnxValue, OnnxWriter } from './writer.js';
 
-/** The layout with the channels as the second axis. */
-export const channelsSecond = (shape: ValueShape): Layout => (shape.length === 4 ? NCHW : PLAIN);
-
 const channelsOf = (shape: ValueShape) => shape.at(-1) as number;
-const fill = (w: OnnxWriter, value: number, channels: number) => w.as(w.constant(`${value} x ${channels}`, new Float32Array(channels).fill(value), [channels]), PLAIN);
-
-/** x scale + shift by channel, in one pass over x: batch norm with mean 0 and variance 1. */
-function affine(w: OnnxWriter, x: string, scale: string, shift: string, channels: number): string {
-  return w.op('BatchNormalization', [x, scale, shift, fill(w, 0, channels), fill(w, 1, channels)], { epsilon: float(0) });
-}
+const elementsPerChannel = (shape: ValueShape) => (shape.slice(0, -1) as number[]).reduce((product, n) => product * n, 1);
+const inverseOf = (w: OnnxWriter, variance: string, epsilon: number) => w.op('Reciprocal', [w.op('Sqrt', [w.op('Add', [variance, w.number(epsilon)])])]);
 
 /** With given statistics, as at inference. */
 export function writeFrozenBatchNorm(w: OnnxWriter, inputs: readonly OnnxValue[], epsilon: number, shape: ValueShape): OnnxValue {
   const [x, ...vectors] = inputs as [OnnxValue, ...OnnxValue[]];
-  const layout = channelsSecond(shape);
-  return { name: w.op('BatchNormalization', [w.as(x, layout), ...vectors.map((value) => w.as(value, PLAIN))], { epsilon: float(epsilon) }), shape, layout };
+  const layout = channelsSecond(shape, x.layout);
+  const [gamma, beta, mean, variance] = vectors.map((value) => w.as(value, PLAIN)) as [string, string, string, string];
+  if (layout.block === undefined) return { name: w.op('BatchNormalization', [w.as(x, layout), gamma, beta, mean, variance], { epsilon: float(epsilon) }), shape, layout };
+  const scale = w.op('Mul', [gamma, inverseOf(w, variance, epsilon)]);
+  const shift = w.op('Sub', [beta, w.op('Mul', [mean, scale])]);
+  return { name: byChannel(w, shape, layout).affine(w.as(x, layout), scale, shift), shape, layout };
+}
+
+/** Of one batch, [C]: the (biased) variance, the mean, and the input, already without its mean where that is the cheaper way. */
+interface BatchStatistics {
+  readonly mean: string;
+  readonly variance: string;
+  readonly x: string;
+  readonly centred: boolean;
 }
 
 /**
- * y with the batch's own statistics, and these: mean and (biased) variance [C].
+ * y with the batch's own statistics, and these.
  * @param inputs x, gamma, beta and the moving statistics. With momentum 0 these have no part in the result; onnxruntime
  *   writes the new statistics over them, so they must be tensors that nothing else reads.
  */
-export function writeBatchNorm(w: OnnxWriter, inputs: readonly OnnxValue[], epsilon: number): { y: string; mean: string; variance: string } {
-  const [x, ...vectors] = inputs as [OnnxValue, ...OnnxValue[]];
-  const attributes: OnnxAttributes = { epsilon: float(epsilon), momentum: float(0), training_mode: int(1) };
-  const names = [w.as(x, channelsSecond(x.shape)), ...vectors.map((value) => w.as(value, PLAIN))];
-  const [y, mean, variance] = w.many('BatchNormalization', names, 3, attributes) as [string, string, string];
-  return { y, mean, variance };
-}
-
-/** Images of fewer positions than this are multiplied and summed; larger ones are quicker as dot products. */
-const SMALL = 256;
-
-/** Sum of a b by channel, [C]. */
-function sumOfProducts(w: OnnxWriter, a: string, b: string, shape: ValueShape): string {
-  if (shape.length === 2) return w.reduce('ReduceSum', w.op('Mul', [a, b]), [0], false);
-  const [batch, h, across, channels] = shape as [number, number, number, number];
-  if (h * across < SMALL) return w.reduce('ReduceSum', w.op('Mul', [a, b]), [0, 2, 3], false);
-  const rows = [batch, channels, 1, h * across];
-  const dots = w.op('FusedMatMul', [w.reshape(a, rows), w.reshape(b, rows)], { transB: int(1) }, 'com.microsoft');
-  return w.reshape(w.reduce('ReduceSum', dots, [0], false), [channels]);
+export function writeBatchNorm(w: OnnxWriter, inputs: readonly OnnxValue[], epsilon: number): BatchStatistics & { readonly y: string } {
+  const [value, ...vectors] = inputs as [OnnxValue, ...OnnxValue[]];
+  const { shape } = value;
+  const layout = channelsSecond(shape, value.layout);
+  const x = w.as(value, layout);
+  const given = vectors.map((vector) => w.as(vector, PLAIN)) as [string, string, ...string[]];
+  if (layout.block === undefined) {
+    const attributes: OnnxAttributes = { epsilon: float(epsilon), momentum: float(0), training_mode: int(1) };
+    const [y, mean, variance] = w.many('BatchNormalization', [x, ...given], 3, attributes) as [string, string, string];
+    return { y, mean, variance, x, centred: false };
+  }
+  const math = byChannel(w, shape, layout);
+  const share = w.number(1 / elementsPerChannel(shape));
+  const mean = w.op('Mul', [math.sum(x), share]);
+  const centred = math.affine(x, everyChannel(w, 1, channelsOf(shape)), w.op('Neg', [mean]));
+  const variance = w.op('Mul', [math.dot(centred, centred), share]);
+  const [gamma, beta] = given;
+  return { y: math.affine(centred, w.op('Mul', [gamma, inverseOf(w, variance, epsilon)]), beta), mean, variance, x: centred, centred: true };
 }
 
 /**
@@ -53,24 +58,27 @@ function sumOfProducts(w: OnnxWriter, a: string, b: string, shape: ValueShape): 
  * dx = a dy + b x + k with a = gamma r, b = -a r d gamma / M, k = -a d beta / M - b mean; with given statistics dx = a dy.
  */
 export function writeBatchNormGradient(w: OnnxWriter, inputs: readonly OnnxValue[], upstream: OnnxValue, { epsilon, training }: OpAttributes['batchNorm'], needs: readonly boolean[]): readonly (OnnxValue | undefined)[] {
-  const [x, gamma, , givenMean, givenVariance] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue, OnnxValue];
-  const { shape } = x;
-  const channels = channelsOf(shape);
-  const layout = channelsSecond(shape);
-  const [input, dy, scale] = [w.as(x, layout), w.as(upstream, layout), w.as(gamma, PLAIN)];
+  const [value, gamma, , givenMean, givenVariance] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue, OnnxValue];
+  const { shape } = value;
+  const layout = channelsSecond(shape, value.layout);
+  const [dy, scale] = [w.as(upstream, layout), w.as(gamma, PLAIN)];
+  const math = byChannel(w, shape, layout);
   const mul = (a: string, b: string) => w.op('Mul', [a, b]);
-  const batch = training === undefined ? { mean: w.as(givenMean, PLAIN), variance: w.as(givenVariance, PLAIN) } : writeBatchNorm(w, inputs, epsilon);
-  const inverse = w.op('Reciprocal', [w.op('Sqrt', [w.op('Add', [batch.variance, w.number(epsilon)])])]);
+  const { x, mean, variance, centred } = training === undefined
+    ? { x: w.as(value, layout), mean: w.as(givenMean, PLAIN), variance: w.as(givenVariance, PLAIN), centred: false }
+    : writeBatchNorm(w, inputs, epsilon);
+  const inverse = inverseOf(w, variance, epsilon);
   const a = mul(scale, inverse);
-  const vector = (name: string): OnnxValue => ({ name, shape: [channels], layout: PLAIN });
-  const betaGradient = () => w.reduce('ReduceSum', dy, shape.length === 4 ? [0, 2, 3] : [0], false);
-  const gammaGradient = () => mul(inverse, w.op('Sub', [sumOfProducts(w, dy, input, shape), mul(batch.mean, betaGradient())]));
+  const vector = (name: string): OnnxValue => ({ name, shape: [channelsOf(shape)], layout: PLAIN });
+  const betaGradient = () => math.sum(dy);
+  const gammaGradient = () => mul(inverse, centred ? math.dot(dy, x) : w.op('Sub', [math.dot(dy, x), mul(mean, betaGradient())]));
   const inputGradient = () => {
-    if (training === undefined) return affine(w, dy, a, fill(w, 0, channels), channels);
-    const share = w.number(-1 / (shape.slice(0, -1) as number[]).reduce((product, n) => product * n, 1));
+    if (training === undefined) return math.affine(dy, a);
+    const share = w.number(-1 / elementsPerChannel(shape));
     const b = mul(mul(a, inverse), mul(gammaGradient(), share));
-    const k = w.op('Sub', [mul(a, mul(betaGradient(), share)), mul(b, batch.mean)]);
-    return w.op('Add', [affine(w, dy, a, k, channels), affine(w, input, b, fill(w, 0, channels), channels)]);
+    const shift = mul(a, mul(betaGradient(), share));
+    const k = centred ? shift : w.op('Sub', [shift, mul(b, mean)]);
+    return w.op('Add', [math.affine(dy, a, k), math.affine(x, b)]);
   };
   return [
     needs[0] ? { name: inputGradient(), shape, layout } : undefined,

@@ -3,10 +3,10 @@
  * ConvTranspose, the kernel's one matrix product a tap (decisions/007 has what was measured against it).
  */
 import type { Padding } from '@convkit/core';
-import { PLAIN } from './layout.js';
+import { NCHW, PLAIN } from './layout.js';
 import { int, ints, type OnnxAttributes } from './program.js';
 import { windowPads } from './window.js';
-import type { OnnxWriter } from './writer.js';
+import type { OnnxValue, OnnxWriter } from './writer.js';
 
 export interface ConvolutionShapes {
   readonly batch: number;
@@ -26,7 +26,7 @@ export interface ConvolutionShapes {
 }
 
 /** The part of the padded input below an axis' last window, which no window reaches. */
-const unreached = (shapes: ConvolutionShapes, axis: 0 | 1) => {
+export const unreached = (shapes: ConvolutionShapes, axis: 0 | 1) => {
   const { input, output, kernel, strides, dilations, padding } = shapes;
   const padded = input[axis] + (padding[axis * 2] ?? 0) + (padding[axis * 2 + 1] ?? 0);
   return padded - ((output[axis] - 1) * strides[axis] + dilations[axis] * (kernel[axis] - 1) + 1);
@@ -49,7 +49,7 @@ export function writeInputGradient(w: OnnxWriter, dy: string, kernel: string, sh
 }
 
 /** Padding of dy with which the flipped kernel gives a gradient of the input's size; negative where the padding was wider than the kernel. */
-function paddingOfFlipped({ input, output, kernel, dilations, padding }: ConvolutionShapes): [number, number, number, number] {
+export function paddingOfFlipped({ input, output, kernel, dilations, padding }: ConvolutionShapes): [number, number, number, number] {
   const sides = (axis: 0 | 1): [number, number] => {
     const before = dilations[axis] * (kernel[axis] - 1) - (padding[axis * 2] ?? 0);
     return [before, input[axis] - output[axis] + dilations[axis] * (kernel[axis] - 1) - before];
@@ -90,52 +90,77 @@ function timesTransposed(w: OnnxWriter, a: string, b: string): string {
   return w.op('FusedMatMul', [a, b], attributes, 'com.microsoft');
 }
 
-/**
- * Sum over the images of a b^T: a [N, F, K], b [N, C, K] -> [F, C]. Where a product is larger than what it is made of, the
- * images are put side by side first, which makes one long product of all.
- */
-function summedProduct(w: OnnxWriter, a: string, b: string, [batch, f, c, k]: readonly [number, number, number, number]): string {
-  if (f * c <= k * (f + c)) return w.reduce('ReduceSum', timesTransposed(w, a, b), [0], false);
-  const beside = (value: string, rows: number) => w.reshape(w.transpose(value, [1, 0, 2]), [rows, batch * k]);
-  return w.op('Gemm', [beside(a, f), beside(b, c)], { transB: int(1) });
-}
+/** Sum over the images of a b^T: a [N, F, K], b [N, C, K] -> [F, C]. */
+const summedProduct = (w: OnnxWriter, a: string, b: string): string => w.reduce('ReduceSum', timesTransposed(w, a, b), [0], false);
 
-/** d loss / d kernel [F, C / groups, kh, kw]. */
-export function writeKernelGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
+/** d loss / d kernel [F, C / groups, kh, kw] from x and d loss / d y, images as the graph has them. */
+export function writeKernelGradient(w: OnnxWriter, x: OnnxValue, dy: OnnxValue, shapes: ConvolutionShapes): string {
   const { batch, output, kernel, channels, filters, groups, strides } = shapes;
-  if (groups === 1 && kernel[0] > 1 && strides[0] === 1 && strides[1] === 1) return writeByColumns(w, x, dy, shapes);
+  const unmoved = strides[0] === 1 && strides[1] === 1;
+  if (groups === 1 && unmoved && (kernel[0] > 1 || kernel[1] > 1)) return writeByShifts(w, w.as(x, NCHW), w.as(dy, NCHW), shapes);
   const area = output[0] * output[1];
+  if (groups === 1 && unmoved && shapes.padding.every((n) => n === 0) && filters * channels > area * (filters + channels)) {
+    // A product an image is larger here than what it is made of: one long product of all images.
+    const rows = (value: OnnxValue, columns: number) => w.reshape(w.as(value, PLAIN), [batch * area, columns]);
+    return w.reshape(w.op('Gemm', [rows(dy, filters), rows(x, channels)], { transA: int(1) }), [filters, channels, 1, 1]);
+  }
   const [inside, outside] = [channels / groups, filters / groups];
-  const upstream = w.reshape(dy, groups === 1 ? [batch, filters, area] : [batch, groups, outside, area]);
-  const productWith = (view: string) => (groups === 1
-    ? summedProduct(w, upstream, w.reshape(view, [batch, channels, area]), [batch, filters, channels, area])
-    : w.reduce('ReduceSum', timesTransposed(w, upstream, w.reshape(view, [batch, groups, inside, area])), [0], false));
-  const taps = tapViews(w, x, shapes).map((view) => w.reshape(productWith(view), [filters, inside, 1]));
+  const upstream = w.reshape(w.as(dy, NCHW), groups === 1 ? [batch, filters, area] : [batch, groups, outside, area]);
+  const productWith = (view: string) => summedProduct(w, upstream, w.reshape(view, groups === 1 ? [batch, channels, area] : [batch, groups, inside, area]));
+  const taps = tapViews(w, w.as(x, NCHW), shapes).map((view) => w.reshape(productWith(view), [filters, inside, 1]));
   const stacked = taps.length === 1 ? (taps[0] as string) : w.op('Concat', taps, { axis: int(2) });
   return w.reshape(stacked, [filters, inside, ...kernel]);
 }
 
+/** An image's rows behind each other, with zeros before and behind: [N, C, zeros + H W + zeros]. */
+interface Shifted {
+  readonly rows: string;
+  readonly before: number;
+  readonly behind: number;
+}
+
+/** Several of them above each other, [N, C count, L]: copies of long runs, which cost less than views of windows. */
+function above(w: OnnxWriter, copies: readonly Shifted[], batch: number, channels: number, length: number): string {
+  const zeros = (count: number) => w.as(w.constant(`zeros ${batch}x${channels}x${count}`, new Float32Array(batch * channels * count), [batch, channels, count]), PLAIN);
+  const pieces: string[] = [];
+  let gap = 0;
+  for (const { rows, before, behind } of copies) {
+    if (gap + before > 0) pieces.push(zeros(gap + before));
+    pieces.push(rows);
+    gap = behind;
+  }
+  if (gap > 0) pieces.push(zeros(gap));
+  return w.reshape(pieces.length === 1 ? (pieces[0] as string) : w.op('Concat', pieces, { axis: int(2) }), [batch, channels * copies.length, length]);
+}
+
 /**
- * The same at stride 1, one product for each column of the kernel: dy stands kh times above itself, each time moved down
- * by one row of the kernel, so that a product has kh times the rows and a third of the copies are made.
+ * The same at stride 1 as one product for all taps: with an image's rows behind each other, row i of the kernel moves dy by
+ * whole rows and column j moves x by positions, so that dy stands kh times above itself, x kw times, and every pair is a tap.
+ * What a move would take round a row's end is zero: because the rows are padded, or, where they are as long as dy's, by a mask.
  */
-function writeByColumns(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
-  const { batch, output, kernel: [kh, kw], channels, filters, dilations } = shapes;
-  const reach = dilations[0] * (kh - 1);
-  const rows = output[0] + reach;
-  const zeros = (count: number) => w.as(w.constant(`zeros ${[batch, filters, count, output[1]].join('x')}`, new Float32Array(batch * filters * count * output[1]), [batch, filters, count, output[1]]), PLAIN);
-  const moved = Array.from({ length: kh }, (_, i) => [i * dilations[0], reach - i * dilations[0]] as const)
-    .flatMap(([above, below]) => [...(above > 0 ? [zeros(above)] : []), dy, ...(below > 0 ? [zeros(below)] : [])]);
-  const upstream = w.reshape(w.op('Concat', moved, { axis: int(2) }), [batch, filters * kh, rows * output[1]]);
-  const whole = padded(w, x, shapes);
-  const columns = Array.from({ length: kw }, (_, j) => {
-    const start = j * dilations[1];
-    const view = w.op('Slice', [whole, w.integers([0, start]), w.integers([rows, start + output[1]]), w.integers([2, 3])]);
-    const area = rows * output[1];
-    return w.reshape(summedProduct(w, upstream, w.reshape(view, [batch, channels, area]), [batch, filters * kh, channels, area]), [filters, kh, channels, 1]);
-  });
-  const stacked = columns.length === 1 ? (columns[0] as string) : w.op('Concat', columns, { axis: int(3) });
-  return w.transpose(stacked, [0, 2, 1, 3]);
+function writeByShifts(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string {
+  const { batch, input, output, kernel: [kh, kw], channels, filters, dilations: [down, right], padding: [top, , left] } = shapes;
+  const masked = input[1] === output[1];
+  const across = masked ? input[1] : output[1] + right * (kw - 1);
+  const whole = masked ? x : padded(w, x, { ...shapes, padding: [0, 0, shapes.padding[2], shapes.padding[3]] });
+  const wide = masked || kw === 1 ? dy : w.op('Pad', [dy, w.integers([0, 0, 0, 0, 0, 0, 0, right * (kw - 1)])]);
+  const [xSize, ySize] = [input[0] * across, output[0] * across];
+  const rowMoves = Array.from({ length: kh }, (_, i) => (i * down - top) * across);
+  const columnMoves = Array.from({ length: kw }, (_, j) => j * right - (masked ? left : 0));
+  const before = Math.max(0, ...rowMoves.map((move) => -move), ...columnMoves);
+  const end = Math.max(...rowMoves.map((move) => ySize + move), ...columnMoves.map((move) => xSize - move));
+  const flat = (value: string, count: number, size: number) => w.reshape(value, [batch, count, size]);
+  const upstream = rowMoves.map((move): Shifted => ({ rows: flat(wide, filters, ySize), before: before + move, behind: end - ySize - move }));
+  const views = columnMoves.map((move): Shifted => ({ rows: flat(masked ? withoutWrapped(w, whole, move, across) : whole, channels, xSize), before: before - move, behind: end - xSize + move }));
+  const product = summedProduct(w, above(w, upstream, batch, filters, before + end), above(w, views, batch, channels, before + end));
+  return w.transpose(w.reshape(product, kh === 1 || kw === 1 ? [filters, kh, channels, kw] : [filters, kh, channels, kw]), [0, 2, 1, 3]);
+}
+
+/** x without the columns that a move by so many positions would bring to another row. */
+function withoutWrapped(w: OnnxWriter, x: string, move: number, columns: number): string {
+  if (move === 0) return x;
+  const mask = Float32Array.from({ length: columns }, (_, column) => (column >= move && column < columns + move ? 1 : 0));
+  return w.op('Mul', [x, w.as(w.constant(`columns ${move} of ${columns}`, mask, [columns]), PLAIN)]);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { OpAttributes, OpKind, ValueShape } from '@convkit/core';
-import { PLAIN, type Layout } from './layout.js';
+import { PLAIN, unblocked, type Layout } from './layout.js';
 import type { OnnxValue, OnnxWriter } from './writer.js';
 
 /** What an op's gradient has to work with. */
@@ -24,7 +24,7 @@ export function reducedTo(w: OnnxWriter, gradient: OnnxValue, shape: ValueShape)
   // Within a layout that only moves axes the sum needs no turning.
   const { layout } = gradient;
   const moves = layout.before === undefined && layout.after === undefined;
-  const kept: Layout = moves ? layout : PLAIN;
+  const kept: Layout = moves ? unblocked(layout) : PLAIN;
   const name = w.reduce('ReduceSum', w.as(gradient, kept), axes.map((axis) => (kept === PLAIN ? axis : kept.permutation.indexOf(axis))), true);
   const summed: OnnxValue = { name, shape: wide, layout: kept };
   return missing === 0 ? summed : w.reshaped(summed, shape);

@@ -15,6 +15,8 @@ export interface Layout {
   readonly permutation: readonly number[];
   /** The shape that the permuted view takes; absent where it is just permuted. */
   readonly after?: Shape;
+  /** So many channels lie together at each position, as onnxruntime's own convolutions want them. The axes are said as the permutation has them. */
+  readonly block?: number;
 }
 
 /** As the graph has it. */
@@ -23,12 +25,36 @@ export const PLAIN: Layout = { id: 'plain', permutation: [] };
 /** Images [N, H, W, C] as [N, C, H, W]. */
 export const NCHW: Layout = { id: 'nchw', permutation: [0, 3, 1, 2] };
 
+/** onnxruntime's operators on blocked images. */
+export const BLOCKED_DOMAIN = 'com.microsoft.nchwc';
+
+/** Images [N, H, W, C] as [N, C / block, H, W, block], which onnxruntime declares as [N, C, H, W]. */
+export const blockedImages = (block: number): Layout => ({ id: `nchw${block}c`, permutation: NCHW.permutation, block });
+
+/** The layout in which a value by channel can be broadcast: blocks taken apart. */
+export const unblocked = (layout: Layout): Layout => (layout.block === undefined ? layout : NCHW);
+
 /** Kernels [kh, kw, I, O] as [O, I, kh, kw]; those of transposed convolutions, [kh, kw, O, I], as [I, O, kh, kw]. */
 export const OIHW: Layout = { id: 'oihw', permutation: [3, 2, 0, 1] };
 
 /** Depthwise kernels [kh, kw, C, m] as [C m, 1, kh, kw]. */
 export function depthwiseLayout([kh = 1, kw = 1, c = 1, m = 1]: readonly number[]): Layout {
   return { id: 'depthwise', before: [kh, kw, c * m], permutation: [2, 0, 1], after: [c * m, 1, kh, kw] };
+}
+
+/** Kernels [kh, kw, I, O] for blocked images: [O / block, I / block, kh, kw, block of I, block of O]. */
+export function blockedKernel([kh = 1, kw = 1, i = 1, o = 1]: readonly number[], block: number): Layout {
+  return { id: `oihw${block}i${block}o`, before: [kh, kw, i / block, block, o / block, block], permutation: [4, 2, 0, 1, 3, 5], after: [o, i, kh, kw] };
+}
+
+/** Kernels [kh, kw, I, O] from images with few channels, as NCHW, to blocked ones: [O / block, I, kh, kw, block]. */
+export function entryKernel([kh = 1, kw = 1, i = 1, o = 1]: readonly number[], block: number): Layout {
+  return { id: `oihw${block}o entry`, before: [kh, kw, i, o / block, block], permutation: [3, 2, 0, 1, 4], after: [o, i, kh, kw] };
+}
+
+/** Depthwise kernels [kh, kw, C, 1] for blocked images: [C / block, kh, kw, block]. */
+export function blockedDepthwise([kh = 1, kw = 1, c = 1]: readonly number[], block: number): Layout {
+  return { id: `oihw${block}o`, before: [kh, kw, c / block, block], permutation: [2, 0, 1, 3], after: [c, 1, kh, kw] };
 }
 
 /** Flattened images [N, H W C], their elements in the order C, H, W. */
@@ -58,6 +84,7 @@ export function shapeIn(layout: Layout, shape: ValueShape): Shape {
 
 /** Whether a layout leaves the elements in their order: it then only names another shape. */
 export function keepsOrder(layout: Layout, shape: ValueShape): boolean {
+  if (layout.block !== undefined) return shape[1] === 1 && shape[2] === 1;
   const view = viewOf(layout, shape);
   const moved = layout.permutation.filter((axis) => view[axis] !== 1);
   return moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? 0));

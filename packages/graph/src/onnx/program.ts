@@ -50,4 +50,5 @@ export interface OnnxProgram {
 export const int = (value: number): OnnxAttribute => ({ int: value });
 export const ints = (values: readonly number[]): OnnxAttribute => ({ ints: values });
 export const float = (value: number): OnnxAttribute => ({ float: value });
+export const floats = (value: readonly number[]): OnnxAttribute => ({ floats: value });
 export const text = (value: string): OnnxAttribute => ({ text: value });

@@ -1,5 +1,6 @@
 import type { ValueShape } from '@convkit/core';
-import { inverse, keepsOrder, PLAIN, shapeIn, viewOf, arrange, type Layout } from './layout.js';
+import { fuseBlockedActivations } from './blocked-activation.js';
+import { arrange, BLOCKED_DOMAIN, inverse, keepsOrder, NCHW, PLAIN, shapeIn, unblocked, viewOf, type Layout } from './layout.js';
 import { int, ints, type OnnxAttributes, type OnnxConstant, type OnnxNode, type OnnxProgram, type OnnxValueInfo } from './program.js';
 
 /** A tensor of a program. */
@@ -41,7 +42,11 @@ export class OnnxWriter {
   private readonly open = new Map<string, { shape: readonly number[]; place: (layout: Layout) => { name: string; layout: Layout }; placed?: OnnxValue }>();
   private scope = '';
 
-  constructor(readonly opset: number) {}
+  /**
+   * @param block Channels that onnxruntime's own convolutions want to lie together, for programs that run in this process and
+   *   nowhere else: it is the machine's. Without it the program holds nothing but what every machine reads.
+   */
+  constructor(readonly opset: number, readonly block?: number) {}
 
   /** Names of what follows begin with this. */
   at(scope: string): this {
@@ -116,10 +121,10 @@ export class OnnxWriter {
   /** The name of a value with its elements in a layout. */
   as(value: OnnxValue, layout: Layout): string {
     const known = this.known.get(value.name);
-    if (known !== undefined) return this.place(value.name, known, layout);
+    if (known !== undefined) return layout.block === undefined ? this.place(value.name, known, layout) : this.op('ReorderInput', [this.place(value.name, known, NCHW)], {}, BLOCKED_DOMAIN);
     const open = this.open.get(value.name);
     if (open !== undefined) {
-      open.placed ??= { shape: open.shape, ...open.place(layout) };
+      open.placed ??= { shape: open.shape, ...open.place(unblocked(layout)) };
       return this.as(open.placed, layout);
     }
     return this.converted(value, layout);
@@ -153,7 +158,7 @@ export class OnnxWriter {
     for (const { name: output, value } of results) this.nodes.push({ name: output, type: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
     const opsets = { '': this.opset, ...Object.fromEntries([...this.domains].map((domain) => [domain, 1])) };
     const outputs = results.map(({ name: output, shape }) => ({ name: output, element: 'float32' as const, shape }));
-    return { name, opsets, nodes: this.nodes, constants: [...this.constants.values()], inputs, outputs };
+    return { name, opsets, nodes: fuseBlockedActivations(this.nodes, this.constants), constants: [...this.constants.values()], inputs, outputs };
   }
 
   private place(name: string, { values, shape }: Known, layout: Layout): string {
@@ -168,6 +173,12 @@ export class OnnxWriter {
       const [now, then] = [shapeIn(from, shape), shapeIn(to, shape)];
       return now.length === then.length && now.every((n, axis) => n === then[axis]) ? name : this.reshape(name, then);
     }
+    if (from.block !== undefined) {
+      const channels = { channels: int(shape.at(-1) as number) };
+      if (to === PLAIN) return this.op('ReorderOutput', [name], { ...channels, channels_last: int(1) }, BLOCKED_DOMAIN);
+      return this.converted({ name: this.op('ReorderOutput', [name], channels, BLOCKED_DOMAIN), shape, layout: NCHW }, to);
+    }
+    if (to.block !== undefined) return this.op('ReorderInput', [this.converted({ name, shape, layout: from }, NCHW)], {}, BLOCKED_DOMAIN);
     const view = viewOf(from, shape);
     const plain = from === PLAIN ? name : this.turned(name, from.after && from.permutation.map((axis) => view[axis] ?? null), inverse(from.permutation), from.before && shape);
     return to === PLAIN ? plain : this.turned(plain, to.before, to.permutation, to.after);

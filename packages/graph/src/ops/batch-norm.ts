@@ -1,7 +1,8 @@
 import { batchNormalize } from '@convkit/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { OnnxValue } from '../onnx/writer.js';
-import { channelsSecond, writeBatchNorm, writeBatchNormGradient, writeFrozenBatchNorm } from '../onnx/batch-norm.js';
+import { channelsSecond } from '../onnx/by-channel.js';
+import { writeBatchNorm, writeBatchNormGradient, writeFrozenBatchNorm } from '../onnx/batch-norm.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 
 export const batchNorm = defineOp<'batchNorm'>({
@@ -20,7 +21,7 @@ export const batchNorm = defineOp<'batchNorm'>({
     const count = elements([1, ...shape]) / known(shape, -1);
     step.average(mean, batch.mean, training.momentum, 1);
     step.average(variance, batch.variance, training.momentum, training.variance === 'unbiased' && count > 1 ? count / (count - 1) : 1);
-    return { name: batch.y, shape, layout: channelsSecond(shape) };
+    return { name: batch.y, shape, layout: channelsSecond(shape, (inputs[0] as OnnxValue).layout) };
   },
   gradient: (w, { inputs, upstream, attributes, needs }) => writeBatchNormGradient(w, inputs, upstream, attributes, needs),
 });

@@ -1,7 +1,7 @@
-import { activate, type OpAttributes } from '@convkit/core';
+import { activate, type OpAttributes, type ValueShape } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { int } from '../onnx/program.js';
-import { PLAIN } from '../onnx/layout.js';
+import { PLAIN, unblocked } from '../onnx/layout.js';
 import { broadcastable } from '../onnx/broadcast.js';
 import type { OnnxValue, OnnxWriter } from '../onnx/writer.js';
 import { reducedTo } from '../onnx/gradient.js';
@@ -23,6 +23,8 @@ function binaryGradients(w: OnnxWriter, kind: OpAttributes['binary']['kind'], a:
     case 'min': return [chosen(w.op('LessOrEqual', [a, b])), chosen(w.op('Greater', [a, b]))];
   }
 }
+
+const sameShape = (a: ValueShape, b: ValueShape) => a.length === b.length && a.every((n, axis) => n === b[axis]);
 
 /** The number of float32 among ONNX' element types. */
 const FLOAT = 1;
@@ -47,7 +49,8 @@ export const binary = defineOp<'binary'>({
   },
   onnx: (w, inputs, { kind }, shape) => {
     const [a, b] = inputs as [OnnxValue, OnnxValue];
-    const layout = inputs.find((value) => value.shape.length === shape.length && value.layout !== PLAIN)?.layout ?? PLAIN;
+    const found = inputs.find((value) => value.shape.length === shape.length && value.layout !== PLAIN)?.layout ?? PLAIN;
+    const layout = inputs.every((value) => sameShape(value.shape, shape)) ? found : unblocked(found);
     return { name: w.op(ONNX_TYPES[kind], [broadcastable(w, a, shape, layout), broadcastable(w, b, shape, layout)]), shape, layout };
   },
   gradient: (w, { inputs, output, upstream, attributes: { kind }, needs }) => {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { axisIn, NCHW, PLAIN } from '../onnx/layout.js';
+import { axisIn, NCHW, PLAIN, unblocked } from '../onnx/layout.js';
 import { int } from '../onnx/program.js';
+import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, inputShape, known } from '../op.js';
 
 export const concat = defineOp<'concat'>({
@@ -9,7 +10,9 @@ export const concat = defineOp<'concat'>({
   cost: () => ({ macs: 0, elementwise: 0 }),
   evaluate: (inputs, { axis }) => tf.concat([...inputs], axis),
   onnx: (w, inputs, { axis }, shape) => {
-    const layout = shape.length === 4 && inputs.some((value) => value.layout === NCHW) ? NCHW : PLAIN;
+    const [first] = inputs as [OnnxValue];
+    const alike = first.layout.block !== undefined && axis === 3 && inputs.every((value) => value.layout.id === first.layout.id);
+    const layout = alike ? first.layout : shape.length === 4 && inputs.some((value) => unblocked(value.layout) === NCHW) ? NCHW : PLAIN;
     return { name: w.op('Concat', inputs.map((value) => w.as(value, layout)), { axis: int(axisIn(layout, axis)) }), shape, layout };
   },
   gradient: (w, { inputs, output, upstream, attributes: { axis } }) => {

@@ -69,7 +69,7 @@ export const convTranspose2d = defineOp<'convTranspose2d'>({
     const window = { kernel_shape: ints([kh, kw]), strides: ints(strides), pads: windowPads(padding) };
     return [
       needs[0] ? { name: croppedTo(w, w.op('Conv', [dy, w.as(kernel, OIHW)], window), reversed), shape: x.shape, layout: NCHW } : undefined,
-      needs[1] ? { name: writeKernelGradient(w, dy, w.as(x, NCHW), reversed), shape: kernel.shape, layout: OIHW } : undefined,
+      needs[1] ? { name: writeKernelGradient(w, upstream, x, reversed), shape: kernel.shape, layout: OIHW } : undefined,
       bias && needs[2] ? { name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN } : undefined,
     ];
   },

@@ -1,10 +1,7 @@
 import { convolve2d, effectiveKernel } from '@convkit/core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
-import { NCHW, OIHW, PLAIN } from '../onnx/layout.js';
-import { int, ints } from '../onnx/program.js';
-import { windowPads } from '../onnx/window.js';
+import { convolutionForm, writeConvolution, writeConvolutionGradients } from '../onnx/convolution.js';
 import type { OnnxValue } from '../onnx/writer.js';
-import { writeBiasGradient, writeInputGradient, writeKernelGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
@@ -23,24 +20,8 @@ export const conv2d = defineOp<'conv2d'>({
     const kernel = inputShape(inputs, 1);
     return { size: [effectiveKernel(known(kernel, 0), dilations[0]), effectiveKernel(known(kernel, 1), dilations[1])], strides, before: [padding[0], padding[2]] };
   },
-  onnx: (w, [x, kernel, bias], { strides, padding, dilations, groups }, shape) => {
-    const size = (kernel as OnnxValue).shape.slice(0, 2) as number[];
-    const name = w.op('Conv', [w.as(x as OnnxValue, NCHW), w.as(kernel as OnnxValue, OIHW), ...(bias ? [w.as(bias, PLAIN)] : [])], {
-      kernel_shape: ints(size), strides: ints(strides), pads: windowPads(padding), dilations: ints(dilations), group: int(groups),
-    });
-    return { name, shape, layout: NCHW };
-  },
-  gradient: (w, { inputs, output, upstream, attributes: { strides, padding, dilations, groups }, needs }) => {
-    const [x, kernel, bias] = inputs as [OnnxValue, OnnxValue, OnnxValue | undefined];
-    const [batch, h, across, channels] = x.shape as number[] as [number, number, number, number];
-    const [, rows, columns, filters] = output.shape as number[] as [number, number, number, number];
-    const [kh, kw] = kernel.shape as number[] as [number, number];
-    const shapes: ConvolutionShapes = { batch, input: [h, across], output: [rows, columns], kernel: [kh, kw], channels, filters, groups, strides, dilations, padding };
-    const dy = w.as(upstream, NCHW);
-    return [
-      needs[0] ? { name: writeInputGradient(w, dy, w.as(kernel, OIHW), shapes), shape: x.shape, layout: NCHW } : undefined,
-      needs[1] ? { name: writeKernelGradient(w, w.as(x, NCHW), dy, shapes), shape: kernel.shape, layout: OIHW } : undefined,
-      bias && needs[2] ? { name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN } : undefined,
-    ];
-  },
+  onnx: (w, inputs, attributes, shape) => writeConvolution(w, inputs, attributes, convolutionForm(w, kernelOf(inputs), attributes.groups), shape),
+  gradient: (w, context) => writeConvolutionGradients(w, context, context.attributes.groups, convolutionForm(w, kernelOf(context.inputs), context.attributes.groups)),
 });
+
+const kernelOf = (inputs: readonly OnnxValue[]) => (inputs[1] as OnnxValue).shape as number[];

@@ -1,10 +1,7 @@
 import { depthwiseConvolve2d, effectiveKernel } from '@convkit/core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
-import { depthwiseLayout, NCHW, PLAIN } from '../onnx/layout.js';
-import { int, ints } from '../onnx/program.js';
-import { windowPads } from '../onnx/window.js';
+import { depthwiseForm, writeConvolution, writeConvolutionGradients } from '../onnx/convolution.js';
 import type { OnnxValue } from '../onnx/writer.js';
-import { writeBiasGradient, writeDepthwiseKernelGradient, writeInputGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 import { windowedShape } from './windowed-shape.js';
 
@@ -26,25 +23,8 @@ export const depthwiseConv2d = defineOp<'depthwiseConv2d'>({
     const kernel = inputShape(inputs, 1);
     return { size: [effectiveKernel(known(kernel, 0), dilations[0]), effectiveKernel(known(kernel, 1), dilations[1])], strides, before: [padding[0], padding[2]] };
   },
-  onnx: (w, [x, kernel, bias], { strides, padding, dilations }, shape) => {
-    const size = (kernel as OnnxValue).shape as number[];
-    const name = w.op('Conv', [w.as(x as OnnxValue, NCHW), w.as(kernel as OnnxValue, depthwiseLayout(size)), ...(bias ? [w.as(bias, PLAIN)] : [])], {
-      kernel_shape: ints(size.slice(0, 2)), strides: ints(strides), pads: windowPads(padding), dilations: ints(dilations), group: int(size[2] ?? 1),
-    });
-    return { name, shape, layout: NCHW };
-  },
-  gradient: (w, { inputs, output, upstream, attributes: { strides, padding, dilations }, needs }) => {
-    const [x, kernel, bias] = inputs as [OnnxValue, OnnxValue, OnnxValue | undefined];
-    const [batch, h, across, channels] = x.shape as number[] as [number, number, number, number];
-    const [, rows, columns, filters] = output.shape as number[] as [number, number, number, number];
-    const [kh, kw] = kernel.shape as number[] as [number, number];
-    const shapes: ConvolutionShapes = { batch, input: [h, across], output: [rows, columns], kernel: [kh, kw], channels, filters, groups: channels, strides, dilations, padding };
-    const dy = w.as(upstream, NCHW);
-    const layout = depthwiseLayout(kernel.shape as number[]);
-    return [
-      needs[0] ? { name: writeInputGradient(w, dy, w.as(kernel, layout), shapes), shape: x.shape, layout: NCHW } : undefined,
-      needs[1] ? { name: writeDepthwiseKernelGradient(w, w.as(x, NCHW), dy, shapes), shape: kernel.shape, layout: layout } : undefined,
-      bias && needs[2] ? { name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN } : undefined,
-    ];
-  },
+  onnx: (w, inputs, attributes, shape) => writeConvolution(w, inputs, { ...attributes, groups: channelsOf(inputs) }, depthwiseForm(w, (inputs[1] as OnnxValue).shape as number[]), shape),
+  gradient: (w, context) => writeConvolutionGradients(w, context, channelsOf(context.inputs), depthwiseForm(w, (context.inputs[1] as OnnxValue).shape as number[])),
 });
+
+const channelsOf = (inputs: readonly OnnxValue[]) => known((inputs[1] as OnnxValue).shape, 2);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { broadcastable } from '../onnx/broadcast.js';
+import { unblocked } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { positive, reducedTo } from '../onnx/gradient.js';
 import { defineOp, elements, inputShape } from '../op.js';
@@ -10,7 +11,7 @@ export const prelu = defineOp<'prelu'>({
   cost: (_, __, output) => ({ macs: 0, elementwise: 2 * elements(output) }),
   evaluate: ([x, slope]) => tf.prelu(x as tf.Tensor, slope as tf.Tensor),
   onnx: (w, [x, slope], _, shape) => {
-    const { layout } = x as OnnxValue;
+    const layout = unblocked((x as OnnxValue).layout);
     return { name: w.op('PRelu', [w.as(x as OnnxValue, layout), broadcastable(w, slope as OnnxValue, shape, layout)]), shape, layout };
   },
   gradient: (w, { inputs, output, upstream, needs }) => {

@@ -1,6 +1,6 @@
 import { spatialMean } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { axisIn, NCHW, PLAIN, shapeIn } from '../onnx/layout.js';
+import { axisIn, BLOCKED_DOMAIN, NCHW, PLAIN, shapeIn, unblocked } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { int } from '../onnx/program.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
@@ -34,17 +34,18 @@ export const reduce = defineOp<'reduce'>({
   onnx: (w, [input], { kind, axes, keepDims }, shape) => {
     const x = input as OnnxValue;
     if (overSpace(x.shape.length, axes) && kind !== 'sum') {
-      const pooled = w.op(kind === 'mean' ? 'GlobalAveragePool' : 'GlobalMaxPool', [w.as(x, NCHW)]);
+      const blocked = kind === 'mean' && x.layout.block !== undefined;
+      const pooled = w.op(kind === 'mean' ? 'GlobalAveragePool' : 'GlobalMaxPool', [w.as(x, blocked ? x.layout : NCHW)], {}, blocked ? BLOCKED_DOMAIN : '');
       return keepDims ? { name: pooled, shape, layout: NCHW } : { name: w.reshape(pooled, shape), shape, layout: PLAIN };
     }
-    const layout = x.layout === NCHW && keepDims ? NCHW : PLAIN;
+    const layout = unblocked(x.layout) === NCHW && keepDims ? NCHW : PLAIN;
     return { name: w.reduce(REDUCTIONS[kind], w.as(x, layout), axes.map((axis) => axisIn(layout, axis)), keepDims), shape, layout };
   },
   gradient: (w, { inputs: [input], output, upstream, attributes: { kind, axes, keepDims } }) => {
     const x = input as OnnxValue;
     const { shape } = x;
     const wide = keepDims ? upstream : w.reshaped(upstream, shape.map((n, axis) => (axes.includes(axis) ? 1 : n)));
-    const { layout } = x;
+    const layout = unblocked(x.layout);
     const dy = w.as(wide, layout);
     if (kind === 'max') {
       // Every element that equals the maximum gets the gradient, as in tfjs.

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { flattened, imageOf, NCHW, shapeIn } from '../onnx/layout.js';
+import { flattened, imageOf, NCHW, shapeIn, unblocked } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, inputShape } from '../op.js';
 
@@ -11,7 +11,7 @@ export const reshape = defineOp<'reshape'>({
   evaluate: ([x], { shape }) => tf.reshape(x as tf.Tensor, [(x as tf.Tensor).shape[0] as number, ...shape]),
   onnx: (w, [input], { shape: target }, shape) => {
     const x = input as OnnxValue;
-    if (x.layout !== NCHW || target.length !== 1) return w.reshaped(x, shape);
+    if (unblocked(x.layout) !== NCHW || target.length !== 1) return w.reshaped(x, shape);
     // The elements stay where they are; who reads them as a row learns their order from the layout.
     return { name: w.reshape(w.as(x, NCHW), shape), shape, layout: flattened(x.shape.slice(1) as number[]) };
   },

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { axisIn, NCHW, PLAIN, shapeIn } from '../onnx/layout.js';
+import { axisIn, NCHW, PLAIN, shapeIn, unblocked } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, inputShape, known } from '../op.js';
 
@@ -14,8 +14,7 @@ export const slice = defineOp<'slice'>({
   // Rows and columns cut off in front move the first position.
   window: ([x = []], { axis, start }) => ({ size: [1, 1], strides: [1, 1], before: [x.length === 4 && axis === 1 ? -start : 0, x.length === 4 && axis === 2 ? -start : 0] }),
   onnx: (w, [x], { axis, start, size }, shape) => {
-    const { layout } = x as OnnxValue;
-    const known = layout === NCHW ? NCHW : PLAIN;
+    const known = unblocked((x as OnnxValue).layout) === NCHW ? NCHW : PLAIN;
     const name = w.op('Slice', [w.as(x as OnnxValue, known), w.integers([start]), w.integers([start + size]), w.integers([axisIn(known, axis)])]);
     return { name, shape, layout: known };
   },

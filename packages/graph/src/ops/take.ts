@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { axisIn, NCHW, PLAIN } from '../onnx/layout.js';
+import { axisIn, NCHW, PLAIN, unblocked } from '../onnx/layout.js';
 import { int } from '../onnx/program.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, inputShape } from '../op.js';
@@ -10,8 +10,7 @@ export const take = defineOp<'take'>({
   cost: () => ({ macs: 0, elementwise: 0 }),
   evaluate: ([x], { axis, indices }) => tf.tidy(() => tf.gather(x as tf.Tensor, tf.tensor1d([...indices], 'int32'), axis)),
   onnx: (w, [x], { axis, indices }, shape) => {
-    const { layout } = x as OnnxValue;
-    const kept = layout === NCHW ? NCHW : PLAIN;
+    const kept = unblocked((x as OnnxValue).layout) === NCHW ? NCHW : PLAIN;
     return { name: w.op('Gather', [w.as(x as OnnxValue, kept), w.integers(indices)], { axis: int(axisIn(kept, axis)) }), shape, layout: kept };
   },
 });

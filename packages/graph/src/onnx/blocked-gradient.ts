@@ -1,0 +1,66 @@
+/**
+ * Gradients of convolutions on blocked images, [N, C / b, H, W, b] in memory and [N, C, H, W] by name. Images and channels
+ * can be counted together there, [1, N C, H, W], which is what the kernel of a depthwise convolution needs.
+ */
+import { BLOCKED_DOMAIN } from './layout.js';
+import { int, ints } from './program.js';
+import { windowPads } from './window.js';
+import { paddingOfFlipped, unreached, type ConvolutionShapes } from './convolution-gradient.js';
+import type { OnnxWriter } from './writer.js';
+
+const isOne = ([down, right]: readonly [number, number]) => down === 1 && right === 1;
+
+/** A dense kernel [F, C, kh, kw] in blocks, turned by half a circle, input and output channels exchanged. */
+function flippedDense(w: OnnxWriter, kernel: string, { kernel: size, channels, filters }: ConvolutionShapes, block: number): string {
+  const blocks = w.reshape(kernel, [filters / block, channels / block, size[0] * size[1], block, block]);
+  return w.reshape(w.transpose(turned(w, blocks, size[0] * size[1], 2), [1, 0, 2, 4, 3]), [channels, filters, ...size]);
+}
+
+function flippedDepthwise(w: OnnxWriter, kernel: string, { kernel: size, channels }: ConvolutionShapes, block: number): string {
+  return w.reshape(turned(w, w.reshape(kernel, [channels / block, size[0] * size[1], block]), size[0] * size[1], 1), [channels, 1, ...size]);
+}
+
+const turned = (w: OnnxWriter, taps: string, count: number, axis: number) =>
+  (count === 1 ? taps : w.op('Gather', [taps, w.integers(Array.from({ length: count }, (_, i) => count - 1 - i))], { axis: int(axis) }));
+
+/** dy [N, C, H', W'] with zeros behind each row and column: [N, C, s H', s W']. */
+function stuffed(w: OnnxWriter, dy: string, { batch, output: [rows, columns], strides: [down, right] }: ConvolutionShapes, channels: number, block: number): string {
+  const lines = w.reshape(dy, [batch * channels / block * rows, 1, columns, block]);
+  const apart = w.op('Pad', [lines, w.integers([0, 0, 0, 0, 0, down - 1, 0, (right - 1) * block])]);
+  return w.reshape(apart, [batch, channels, rows * down, columns * right]);
+}
+
+/**
+ * d loss / d x: a convolution with the flipped kernel, of dy with zeros between where the stride is not 1.
+ * @returns undefined where the padding was wider than the kernel, or the last windows do not reach the end.
+ */
+export function writeBlockedInputGradient(w: OnnxWriter, dy: string, kernel: string, shapes: ConvolutionShapes, block: number): string | undefined {
+  const { kernel: size, channels, filters, groups, dilations, strides, output } = shapes;
+  const depthwise = groups > 1;
+  const weights = depthwise ? flippedDepthwise(w, kernel, shapes, block) : flippedDense(w, kernel, shapes, block);
+  const spread: ConvolutionShapes = { ...shapes, output: [output[0] * strides[0], output[1] * strides[1]] };
+  const pads = paddingOfFlipped(spread);
+  if (pads.some((n) => n < 0)) return undefined;
+  const convolved = (value: string) => w.op('Conv', [value, weights], {
+    kernel_shape: ints(size), strides: ints([1, 1]), dilations: ints(dilations), pads: windowPads(pads), group: int(groups),
+  }, BLOCKED_DOMAIN);
+  if (isOne(strides)) return convolved(dy);
+  // A kernel of one tap moves nothing: then the zeros can wait until the work is done.
+  const pointwise = size[0] === 1 && size[1] === 1 && pads.every((n) => n === 0);
+  return pointwise ? stuffed(w, convolved(dy), shapes, channels, block) : convolved(stuffed(w, dy, shapes, filters, block));
+}
+
+/**
+ * d loss / d kernel of a depthwise convolution, [C / b, kh, kw, b]: every image's channel is a convolution of its own with
+ * dy for its kernel, the stride for its dilation and the dilation for its stride.
+ * @returns undefined where windows do not reach the end.
+ */
+export function writeBlockedDepthwiseGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes): string | undefined {
+  const { batch, input, output, kernel, channels, strides, dilations, padding: [top, bottom, left, right] } = shapes;
+  const pads = [top, bottom - unreached(shapes, 0), left, right - unreached(shapes, 1)] as const;
+  if (pads.some((n) => n < 0)) return undefined;
+  const each = w.op('Conv', [w.reshape(x, [1, batch * channels, ...input]), w.reshape(dy, [batch * channels, 1, ...output])], {
+    kernel_shape: ints(output), strides: ints(dilations), dilations: ints(strides), pads: windowPads(pads), group: int(batch * channels),
+  }, BLOCKED_DOMAIN);
+  return w.reshape(w.reduce('ReduceSum', w.reshape(each, [batch, channels * kernel[0] * kernel[1]]), [0], false), [channels, 1, ...kernel]);
+}
