@@ -27,13 +27,22 @@ interface Installed {
 /** In the order in which they went in. TensorFlow.js' registry of kernels is one for the process, and so is this. */
 const installed: Installed[] = [];
 
+/** Calls follow one another: a probe must not see what another call is putting in, and the active backend is one. */
+let last: Promise<unknown> = Promise.resolve();
+
 /**
  * Probes what the installed TensorFlow.js lacks or gets wrong, and puts in what is needed; a mended TensorFlow.js is left
  * alone. A second call adds only what is new. All or nothing: when a patch cannot be put in, none of this call stays.
  * @returns one line a patch and backend, also for what was not needed.
  * @throws Error for a backend that cannot be started.
  */
-export async function install({ backends, patches = PATCHES }: InstallOptions = {}): Promise<PatchReport[]> {
+export function install(options: InstallOptions = {}): Promise<PatchReport[]> {
+  const call = last.then(() => installAll(options));
+  last = call.catch(() => undefined);
+  return call;
+}
+
+async function installAll({ backends, patches = PATCHES }: InstallOptions): Promise<PatchReport[]> {
   await tf.ready();
   const active = tf.getBackend();
   const already = installed.length;

@@ -13,7 +13,8 @@ interface ConvolutionKernelAttributes {
   pad: Pad;
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
   dataFormat?: 'NHWC' | 'NCHW';
-  dilations?: number | [number, number];
+  /** Null from layers that know no dilation. */
+  dilations?: number | [number, number] | null;
   inputShape: Shape4D;
   filterShape: Shape4D;
 }
@@ -21,8 +22,8 @@ interface ConvolutionKernelAttributes {
 /** What a convolution does, with 'same' and the like resolved to cells. */
 export function resolveAttributes(inputShape: Shape4D, filterShape: Shape4D, attrs: Omit<ConvolutionKernelAttributes, 'inputShape' | 'filterShape'>, depthwise: boolean): GradientAttributes {
   if (attrs.dataFormat === 'NCHW') throw new Error('gradients of convolutions are for dataFormat NHWC, got NCHW');
-  const { strides, dilations = 1, pad, dimRoundingMode } = attrs;
-  const info = tf.backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode, depthwise);
+  const { strides, dilations, pad, dimRoundingMode } = attrs;
+  const info = tf.backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations ?? 1, pad, dimRoundingMode, depthwise);
   const { top, bottom, left, right } = info.padInfo;
   return { strides: [info.strideHeight, info.strideWidth], padding: [top, bottom, left, right], dilations: [info.dilationHeight, info.dilationWidth] };
 }

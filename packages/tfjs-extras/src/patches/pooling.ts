@@ -78,17 +78,39 @@ const maxPoolWithArgmax = kernelPatch({
   },
 });
 
+/** Stock divides by all cells of a window, while the pooling itself leaves padding out; on wasm it takes a step for every cell of every window. */
 const avgPoolGrad = kernelPatch({
   kernelName: 'AvgPoolGrad',
-  backends: ['wasm'],
+  backends: ['wasm', 'cpu', 'webgl', 'webgpu'],
+  wrong: () => ({ inputs: { dy: tf.ones([1, 2, 1, 1]), input: tf.ones([1, 2, 1, 1]) }, attrs: { filterSize: [2, 1], strides: [1, 1], pad: 'same' }, expected: [0.5, 1.5] }),
   slow: () => ({ inputs: { dy: tf.ones([1, 1, 1, 32]), input: tf.ones([1, 24, 24, 32]) }, attrs: { filterSize: [24, 24], strides: [1, 1], pad: 'valid' } }),
   make: () => ({ inputs, attrs }) => {
     const [dy, input] = [inputs['dy'] as tf.Tensor4D, inputs['input'] as tf.Tensor4D];
-    const { filterSize, strides, pad } = poolAttributes(attrs);
-    const info = tf.backend_util.computePool2DInfo(input.shape, filterSize as number, strides as number, 1, pad);
+    const { filterSize, strides, pad, dimRoundingMode } = poolAttributes(attrs);
+    const info = tf.backend_util.computePool2DInfo(input.shape, filterSize as number, strides as number, 1, pad, dimRoundingMode);
     const { top, bottom, left, right } = info.padInfo;
     return averagePoolGradient(dy, input.shape, { size: [info.filterHeight, info.filterWidth], strides: [info.strideHeight, info.strideWidth], padding: [top, bottom, left, right] });
   },
 });
 
-export const POOLING_PATCHES: readonly Patch[] = [maxPoolGrad, avgPoolGrad, maxPoolWithArgmax, maxPool3D, maxPool3DGrad];
+/** The mean over a box is the mean over its depths of the means over its planes, so its gradient is that of two 2-D poolings. */
+const avgPool3DGrad = kernelPatch({
+  kernelName: 'AvgPool3DGrad',
+  backends: ['wasm', 'cpu', 'webgl', 'webgpu'],
+  wrong: () => ({ inputs: { dy: tf.ones([1, 2, 1, 1, 1]), input: tf.ones([1, 2, 1, 1, 1]) }, attrs: { filterSize: [2, 1, 1], strides: [1, 1, 1], pad: 'same' }, expected: [0.5, 1.5] }),
+  make: () => ({ inputs, attrs }) => tf.tidy(() => {
+    const [dy, input] = [inputs['dy'] as tf.Tensor5D, inputs['input'] as tf.Tensor5D];
+    const { filterSize, strides, pad, dimRoundingMode } = poolAttributes(attrs);
+    const info = tf.backend_util.computePool3DInfo(input.shape, filterSize as number, strides as number, 1, pad, dimRoundingMode);
+    const { front, back, top, bottom, left, right } = info.padInfo;
+    const [n, depth, height, width, channels] = input.shape;
+    const cells = info.outHeight * info.outWidth;
+    const columns = tf.reshape<tf.Rank.R4>(dy, [n, info.outDepth, cells, channels]);
+    const planes = averagePoolGradient(columns, [n, depth, cells, channels], { size: [info.filterDepth, 1], strides: [info.strideDepth, 1], padding: [front, back, 0, 0] });
+    const images = tf.reshape<tf.Rank.R4>(planes, [n * depth, info.outHeight, info.outWidth, channels]);
+    const dx = averagePoolGradient(images, [n * depth, height, width, channels], { size: [info.filterHeight, info.filterWidth], strides: [info.strideHeight, info.strideWidth], padding: [top, bottom, left, right] });
+    return tf.reshape(dx, input.shape);
+  }),
+});
+
+export const POOLING_PATCHES: readonly Patch[] = [maxPoolGrad, avgPoolGrad, maxPoolWithArgmax, maxPool3D, maxPool3DGrad, avgPool3DGrad];
