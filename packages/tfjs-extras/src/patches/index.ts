@@ -1,3 +1,4 @@
+import { NATIVE_PATCHES } from '../native/patches.js';
 import type { Patch } from '../patch.js';
 import { CONVOLUTION_PATCHES } from './convolution.js';
 import { DILATION_PATCHES } from './dilation.js';
@@ -20,4 +21,5 @@ export const PATCHES: readonly Patch[] = [
   ...VOLUME_PATCHES,
   ...MORPHOLOGY_PATCHES,
   ...RESIZING_PATCHES,
+  ...NATIVE_PATCHES,
 ];
