@@ -2,6 +2,7 @@
  * Bilinear samples of images, zero outside, with their gradients from ops that every tfjs backend has: tf.gather's own
  * gradient needs UnsortedSegmentSum, which wasm lacks and the cpu backend runs in O(rows x samples).
  */
+import { nativeBilinearSample, nativeBilinearSampleGradients } from '@convkit/tfjs-extras/native';
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
@@ -107,9 +108,11 @@ export function bilinearSample(x: tf.Tensor4D, { rows, columns, images }: Sample
     const [image, y, z, save] = args as unknown as [tf.Tensor4D, tf.Tensor2D, tf.Tensor2D, (tensors: tf.Tensor[]) => void];
     save([image, y, z, images]);
     return {
-      value: tf.tidy(() => tf.reshape(sampleCorners(pixelTable(image, groups), cornersOf({ rows: y, columns: z, images }, image.shape)), [-1, image.shape[3]])),
+      value: nativeBilinearSample(image, y, z, images) ?? tf.tidy(() => tf.reshape(sampleCorners(pixelTable(image, groups), cornersOf({ rows: y, columns: z, images }, image.shape)), [-1, image.shape[3]])),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => {
         const [input, ys, xs, which] = saved as [tf.Tensor4D, tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
+        const native = nativeBilinearSampleGradients(dy as tf.Tensor2D, input, ys, xs, which);
+        if (native) return native;
         const table = pixelTable(input, groups);
         const gradient = tf.reshape(dy, [-1, table.shape[1]]) as tf.Tensor2D;
         const corners = cornersOf({ rows: ys, columns: xs, images: which }, input.shape);

@@ -1,4 +1,5 @@
 import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, padOrCrop } from '@convkit/tfjs-extras/composed';
+import { hasNative, nativeConvolution, nativeConvolutionGradients, nativeDepthwiseGradients } from '@convkit/tfjs-extras/native';
 import * as tf from '@tensorflow/tfjs-core';
 import { activate, type ActivationKind } from './activation.js';
 import { FUSABLE, hasGradientKernel, isRecording, takesExplicitPadding } from './backend.js';
@@ -24,6 +25,7 @@ export interface ConvolveAttributes {
 export function convolve2d(x: tf.Tensor4D, kernel: tf.Tensor4D, attributes: ConvolveAttributes, bias?: tf.Tensor1D, activation: ActivationKind = 'linear'): tf.Tensor4D {
   return tf.tidy(() => {
     const { strides, padding, dilations, groups } = attributes;
+    if (groups > 1 && hasNative('convolution', x, kernel)) return groupedNatively(x, kernel, attributes, bias, activation);
     const strideAndDilation = (strides[0] > 1 || strides[1] > 1) && (dilations[0] > 1 || dilations[1] > 1);
     if (strideAndDilation) {
       const dense = convolve2d(x, kernel, { ...attributes, strides: [1, 1] }, bias, activation);
@@ -39,6 +41,14 @@ export function convolve2d(x: tf.Tensor4D, kernel: tf.Tensor4D, attributes: Conv
 
 function withBias(y: tf.Tensor4D, bias: tf.Tensor1D | undefined, activation: ActivationKind): tf.Tensor4D {
   return activate(bias ? tf.add(y, bias) : y, activation) as tf.Tensor4D;
+}
+
+/** With a kernel that knows groups: nothing is split or joined. */
+function groupedNatively(x: tf.Tensor4D, kernel: tf.Tensor4D, attributes: ConvolveAttributes, bias: tf.Tensor1D | undefined, activation: ActivationKind): tf.Tensor4D {
+  if (!isRecording() && FUSABLE.has(activation)) return nativeConvolution(x, kernel, attributes, bias, activation as 'linear') as tf.Tensor4D;
+  const y = withGradient(x, kernel, (input, filter) => nativeConvolution(input, filter, attributes) as tf.Tensor4D,
+    (dy, input, filter) => nativeConvolutionGradients(dy, input, filter, attributes) as [tf.Tensor4D, tf.Tensor4D]);
+  return withBias(y, bias, activation);
 }
 
 function groupedConvolution(x: tf.Tensor4D, kernel: tf.Tensor4D, attributes: ConvolveAttributes): tf.Tensor4D {
@@ -104,7 +114,7 @@ export function depthwiseConvolve2d(x: tf.Tensor4D, kernel: tf.Tensor4D, attribu
     if (!dilated && hasGradientKernel('DepthwiseConv2dNativeBackpropFilter')) {
       return withBias(takesExplicitPadding() ? forward(x, kernel) : tf.depthwiseConv2d(padOrCrop(x, padding), kernel, [...strides], 'valid'), bias, activation);
     }
-    const y = withGradient(x, kernel, forward, (dy, input, filter) => [
+    const y = withGradient(x, kernel, forward, (dy, input, filter) => nativeDepthwiseGradients(dy, input, filter, attributes) ?? [
       depthwiseInputGradient(dy, filter, input.shape, attributes),
       depthwiseFilterGradient(input, dy, filter.shape, attributes),
     ]);

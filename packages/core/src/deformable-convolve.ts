@@ -3,6 +3,7 @@
  * mask (arXiv 1811.11168). Offsets, mask and the rule at the border are torchvision's deform_conv2d, which are the MXNet
  * operator's since 2018; the operator before that was 0 everywhere outside [0, H - 1].
  */
+import { nativeDeformableConvolution, nativeDeformableGradients } from '@convkit/tfjs-extras/native';
 import * as tf from '@tensorflow/tfjs-core';
 import { cornersOf, pixelTable, positionGradients, sampleCorners, scatterCorners, type SamplePositions } from './bilinear-sample.js';
 import type { DepthwiseAttributes } from './convolve.js';
@@ -96,6 +97,8 @@ function masked(values: tf.Tensor2D, factor: tf.Tensor2D | undefined): tf.Tensor
 function forward(attributes: DeformableAttributes, x: tf.Tensor4D, kernel: tf.Tensor4D, offset: tf.Tensor4D, mask?: tf.Tensor4D): tf.Tensor4D {
   return tf.tidy(() => {
     const sizes = sizesOf(x, kernel, offset, attributes, mask);
+    const native = nativeDeformableConvolution(x, kernel, offset, attributes, mask);
+    if (native) return native;
     const table = pixelTable(x, sizes.deformableGroups);
     const matrices = tapMatrices(kernel, sizes);
     const factors = mask && perTap(mask, sizes);
@@ -113,6 +116,8 @@ function forward(attributes: DeformableAttributes, x: tf.Tensor4D, kernel: tf.Te
 /** Gradients of x, kernel, offset and mask. Samples are taken again: keeping them would hold kh kw inputs in memory. */
 function backward(dy: tf.Tensor4D, attributes: DeformableAttributes, x: tf.Tensor4D, kernel: tf.Tensor4D, offset: tf.Tensor4D, mask?: tf.Tensor4D): tf.Tensor[] {
   return tf.tidy(() => {
+    const native = nativeDeformableGradients(dy, x, kernel, offset, attributes, mask);
+    if (native) return native;
     const sizes = sizesOf(x, kernel, offset, attributes, mask);
     const { groups, deformableGroups } = sizes;
     const table = pixelTable(x, deformableGroups);

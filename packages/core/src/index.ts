@@ -39,5 +39,5 @@ export { interpolationWeights, resizeBilinear, resizeBilinear2d, ResizeBilinearL
 export { squeezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js';
 export { stochasticDepth, StochasticDepthLayer, type StochasticDepthOptions } from './stochastic-depth.js';
 export { stochasticPool, StochasticPoolLayer, stochasticPoolMean, stochasticPoolSample, type StochasticPoolOptions } from './stochastic-pool.js';
-export { sumOf } from './sum-of.js';
+export { sumActivated, sumOf } from './sum-of.js';
 export { sumWeighted, weightedSum, WeightedSumLayer, type WeightedSumOptions } from './weighted-sum.js';

@@ -41,6 +41,7 @@ export const binary = defineOp<'binary'>({
   },
   cost: (_, __, output) => ({ macs: 0, elementwise: elements(output) }),
   evaluate: ([a, b], { kind }, fused) => {
+    if (kind === 'add' && fused) return sumActivated(a as tf.Tensor, b as tf.Tensor, fused.kind, fused.alpha);
     const y = functions[kind](a as tf.Tensor, b as tf.Tensor);
     if (fused === undefined) return y;
     const activated = activate(y, fused.kind, fused.alpha);
