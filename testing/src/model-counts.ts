@@ -1,4 +1,4 @@
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 
 const product = (shape: readonly (number | null)[]) => shape.reduce<number>((elements, n) => elements * (n ?? 1), 1);
 
@@ -13,9 +13,12 @@ export function trainableParams(model: LayersModel): number {
  * reads the graph.
  */
 export function kernelMacs(model: LayersModel): number {
-  return model.layers.reduce((sum, { weights, outputShape, inboundNodes }) => {
+  return model.layers.reduce((sum, layer) => {
+    const { weights, outputShape, inboundNodes } = layer;
     const kernel = weights.find(({ originalName }) => /\/((depthwise|fixed)_)?kernel$/.test(originalName));
     if (kernel === undefined) return sum;
+    // A transposed convolution takes its whole kernel once for each input position.
+    if (/Transpose$/.test(layer.getClassName())) return sum + inboundNodes.length * product(kernel.shape) * product((layer.input as SymbolicTensor).shape.slice(1, -1));
     const channels = kernel.shape.slice(kernel.originalName.endsWith('depthwise_kernel') ? -2 : -1);
     const outputs = product((outputShape as (number | null)[]).slice(1));
     return sum + inboundNodes.length * (product(kernel.shape) / product(channels)) * outputs;

@@ -7,6 +7,7 @@ export {
   type ChannelShuffleOptions, type PadChannelsOptions, type SliceChannelsOptions,
 } from './channels.js';
 export { channelGate, ChannelGateLayer, gateChannels, type ChannelGateOptions } from './channel-gate.js';
+export { convolveTranspose2d, convTranspose2d, ConvTranspose2dLayer, type ConvolveTransposeAttributes, type ConvTranspose2dOptions } from './conv-transpose2d.js';
 export {
   conv2d, Conv2dLayer, convolutionConfig, convolutionEntries, convolutionShape, windowAttributes, type Conv2dOptions, type ConvolutionConfig, type ConvolutionOptions,
 } from './conv2d.js';
@@ -35,6 +36,7 @@ export { hashString, normalStream, randomStream } from './random.js';
 export { reduceChannels, ReduceChannelsLayer, type ReduceChannelsOptions } from './reduce-channels.js';
 export { fieldBehind, PIXEL_FIELD, receptiveField, type AxisField, type AxisWindow, type WindowLayer } from './receptive-field.js';
 export { coreLayers, registerLayers } from './register-layers.js';
+export { resizeNearest, resizeNearest2d, ResizeNearestLayer, type ResizeNearestOptions } from './resize-nearest.js';
 export { interpolationWeights, resizeBilinear, resizeBilinear2d, ResizeBilinearLayer, type Interpolation, type ResizeBilinearOptions } from './resize.js';
 export { squeezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js';
 export { stochasticDepth, StochasticDepthLayer, type StochasticDepthOptions } from './stochastic-depth.js';

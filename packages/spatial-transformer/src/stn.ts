@@ -6,7 +6,7 @@
  *
  * Layer names are the tutorial's: `localization.0`, `fc_loc.2`, `conv1`, `fc1`, ...
  */
-import { activation, conv2d, defineFamily, dense, dropout, flatten, maxPool, option, type BuildContext, type Built, type OptionOutput, type VariantRow } from '@convkit/core';
+import { activation, avgPool, conv2d, defineFamily, dense, dropout, flatten, maxPool, option, type BuildContext, type Built, type OptionOutput, type VariantRow } from '@convkit/core';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { spatialTransformer } from './spatial-transformer.js';
 
@@ -17,12 +17,16 @@ export interface StnStage {
 }
 
 export interface StnSpec {
-  /** Stages of the localisation network; none: it sees the pixels. */
+  /** Side of the average pool through which the localisation network sees the image. Default 1. */
+  readonly localisationPool?: number;
+  /** Stages of the localisation network. */
   readonly localisation: readonly StnStage[];
   /** Widths of its dense layers in front of the one that says the map. */
   readonly localisationHidden: readonly number[];
   /** Default 'affine'. */
   readonly transform?: 'affine' | 'attention' | 'thinPlate';
+  /** Height and width of the straightened image. Default: those of the image. */
+  readonly size?: number;
   /** Stages of the classifier. */
   readonly stages: readonly StnStage[];
   /** Widths of its hidden dense layers. */
@@ -37,14 +41,16 @@ export const STNS = {
     localisation: [{ filters: 8, kernelSize: 7 }, { filters: 10, kernelSize: 5 }], localisationHidden: [32],
     stages: [{ filters: 10, kernelSize: 5 }, { filters: 20, kernelSize: 5 }], hidden: [50], dropout: 0.5, params: 27_360, macs: 771_300,
   },
-  stn_tiny: { localisation: [], localisationHidden: [], stages: [{ filters: 6, kernelSize: 5 }, { filters: 12, kernelSize: 3 }], hidden: [] },
+  stn_tiny: { localisationPool: 7, localisation: [], localisationHidden: [], size: 24, stages: [{ filters: 8, kernelSize: 5 }], hidden: [] },
 } as const satisfies Record<string, StnSpec & VariantRow>;
 
 const stage = option.object({ filters: option.integer(1), kernelSize: option.integer(1) });
 const stnSpec = {
+  localisationPool: option.withDefault(option.integer(1), 1),
   localisation: option.list(stage, 0),
   localisationHidden: option.list(option.integer(1), 0),
   transform: option.withDefault(option.oneOf(['affine', 'attention', 'thinPlate']), 'affine'),
+  size: option.optional(option.integer(1)),
   stages: option.list(stage),
   hidden: option.list(option.integer(1), 0),
   dropout: option.withDefault(option.number({ min: 0, below: 1 }), 0),
@@ -58,10 +64,11 @@ function build(x: SymbolicTensor, spec: OptionOutput<typeof stnSpec>, context: B
 
   // Places in the tutorial's sequences: convolution, pool, ReLU; linear, ReLU.
   const localisation = (image: SymbolicTensor) => {
-    const seen = spec.localisation.reduce((y, conv, i) => pooled(conv2d(y, { ...conv, name: `localization.${3 * i}`, ...weights }), `localization.${3 * i}`), image);
+    const small = spec.localisationPool > 1 ? avgPool(image, { poolSize: spec.localisationPool, name: 'localization.pool' }) : image;
+    const seen = spec.localisation.reduce((y, conv, i) => pooled(conv2d(y, { ...conv, name: `localization.${3 * i}`, ...weights }), `localization.${3 * i}`), small);
     return hidden(flatten(seen, { name: 'fc_loc.flatten' }), spec.localisationHidden, (i) => `fc_loc.${2 * i}`);
   };
-  let y = spatialTransformer(x, { localisation, transform: spec.transform, name: 'stn', thetaName: `fc_loc.${2 * spec.localisationHidden.length}` });
+  let y = spatialTransformer(x, { localisation, transform: spec.transform, ...(spec.size === undefined ? {} : { size: spec.size }), name: 'stn', thetaName: `fc_loc.${2 * spec.localisationHidden.length}` });
   const features: Record<string, SymbolicTensor> = { stn: y };
   const rate = context.dropout(spec.dropout);
   const dropped = (z: SymbolicTensor, name: string) => (rate > 0 ? dropout(z, { rate, name }) : z);

@@ -1,7 +1,7 @@
 import { mlpConv, radialBasis, scaledTanh, subsampling, tableConv } from '@convkit/classic';
 import { combinedBlock } from '@convkit/combined-block';
 import {
-  activation, adaptiveAvgPool, add, avgPool, batchNorm, channelGate, channelShuffle, concatenate, conv2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
+  activation, adaptiveAvgPool, add, avgPool, batchNorm, channelGate, channelShuffle, concatenate, conv2d, convTranspose2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
   maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth, stochasticPool, weightedSum,
 } from '@convkit/core';
 import { deformableConv2d, scaleGradient } from '@convkit/deformable-conv';
@@ -14,6 +14,7 @@ import { cbam, channelConvolution, efficientChannelAttention, scse, spatialSquee
 import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
 import { affineGrid, gridSample, spatialTransformer, thinPlateGrid } from '@convkit/spatial-transformer';
 import { convUnit } from '@convkit/vgg';
+import { difference, unpool, whatPool, whatWhereAutoencoder, whatWherePool, wherePool } from '@convkit/what-where';
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 
 type ImageInput = readonly [number, number, number];
@@ -57,6 +58,13 @@ const sampled = (x: SymbolicTensor, options: Parameters<typeof gridSample>[2], f
   return gridSample(sliceChannels(x, { start: 2, size: 3 }), far ? positions : activation(positions, { kind: 'tanh' }), options);
 };
 const summary = (x: SymbolicTensor) => globalAveragePool(sliceChannels(x, { start: 0, size: 2 }), {});
+
+/** What-where pooling and its inverse. */
+const pooledAndBack = (x: SymbolicTensor, options: Parameters<typeof whatWherePool>[1]) => {
+  const { what, where } = whatWherePool(x, options);
+  return unpool(what, where, { poolSize: options.poolSize, size: x.shape.slice(1, 3) as [number, number] });
+};
+const twoStages = { stages: [{ convolutions: [{ filters: 3, kernelSize: 3, padding: 1 }, { filters: 2, kernelSize: 1 }], poolSize: 2 }, { convolutions: [{ filters: 2, kernelSize: 2 }], poolSize: 2 }] };
 
 /** Things that a block may have in its slots. */
 const gated = (x: SymbolicTensor) => squeezeExcite(x, { squeeze: 2, gate: 'relu' });
@@ -145,6 +153,17 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('thinPlateGrid', 'three by two control points', (x) => thinPlateGrid(dense(summary(x), { units: 12 }), { size: [4, 5], controlPoints: [3, 2] })),
   row('spatialTransformer', 'a thin-plate spline', (x) => spatialTransformer(x, { localisation: summary, transform: 'thinPlate', controlPoints: 2, size: [5, 4], name: 'stn' }), kinked),
   row('spatialTransformer', 'attention, larger, the border', (x) => spatialTransformer(x, { localisation: summary, transform: 'attention', size: [7, 9], padding: 'border', name: 'stn' }), kinked),
+  row('convTranspose2d', 'stride, padding, output padding', (x) => convTranspose2d(x, { filters: 3, kernelSize: [3, 4], strides: [2, 1], padding: 1, outputPadding: [1, 0], activation: 'tanh' })),
+  row('convTranspose2d', 'without a bias', (x) => convTranspose2d(x, { filters: 2, kernelSize: 2, useBias: false })),
+  row('whatPool', 'soft', (x) => whatPool(x, { poolSize: [2, 3], kind: 'soft', beta: 1 })),
+  row('wherePool', 'soft', (x) => wherePool(x, { poolSize: 2, kind: 'soft', beta: 1 })),
+  row('wherePool', 'the places of maxima, beside the maxima', (x) => add([whatPool(x, { poolSize: 2 }), activation(wherePool(x, { poolSize: 2 }), { kind: 'tanh' })])),
+  row('whatWherePool', 'hard, one column left over', (x) => pooledAndBack(x, { poolSize: 2, name: 'pool' })),
+  row('whatWherePool', 'soft', (x) => pooledAndBack(x, { poolSize: [2, 3], kind: 'soft', beta: 2, name: 'pool' }), kinked),
+  row('unpool', 'without a where', (x) => unpool(whatPool(x, { poolSize: 3 }), undefined, { poolSize: 3, size: [6, 7] })),
+  row('difference', 'of an image and another', (x) => difference(x, activation(x, { kind: 'tanh' }))),
+  ...(['hard', 'soft', 'none'] as const).map((where) => row('whatWhereAutoencoder', `two stages, ${where}`, (x) =>
+    whatWhereAutoencoder(sliceChannels(x, { start: 0, size: 2 }), { ...twoStages, where, beta: 1, activation: 'linear', name: 'net' }).reconstruction)),
   row('deformableConv2d', 'v1, padding', (x) => deformed(x, { padding: 1 }), kinked),
   row('deformableConv2d', 'modulated, stride with dilation', (x) => deformed(x, { modulated: true, stride: [1, 2], dilation: [2, 1], padding: [2, 1] }), kinked),
   row('deformableConv2d', 'two deformable groups, weight groups, plain sigmoid', (x) => deformed(x, { filters: 4, groups: 2, deformableGroups: 2, modulated: true, maskScale: 1, useBias: false }), kinked),
@@ -225,6 +244,7 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'multiboxDetection', 'fastNonMaxSuppression', 'nonMaxSuppression', 'matrixNonMaxSuppression', 'softNonMaxSuppression', 'suppressTensors',
   'anchorTargets', 'withoutPadding', 'matchByThresholds', 'matchSsd', 'matchWithForced', 'mineHardNegatives', 'sampleAnchors',
   'boxLoss', 'decodeOffsets', 'smoothL1', 'focalLoss', 'priorBias', 'pyramidLevels', 'roiAlign', 'roiPool', 'averagePrecision', 'evaluateCoco', 'evaluateVoc',
-  'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient', 'affineGrid2d', 'gridSample2d', 'thinPlateGrid2d',
+  'localizer', 'boxesOfClass', 'boxesOfFractions', 'boxFractions', 'classBoxTargets', 'mergeBoxes', 'evaluateLocalization',
+  'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient', 'affineGrid2d', 'gridSample2d', 'thinPlateGrid2d', 'convolveTranspose2d', 'hardWhere2d', 'softWhat2d', 'softWhere2d', 'unpool2d', 'whatWhereLoss', 'whatWhereTraining',
   'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'attentionParts', 'channelKernelSize', 'convolveChannels', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',
 ]);

@@ -1,0 +1,10 @@
+export { whatWhereAutoencoder, WHAT_WHERES, type WhatWhere, type WhatWhereOptions, type WhatWhereStage } from './autoencoder.js';
+export { difference, DifferenceLayer } from './difference.js';
+export { hardWhere2d } from './hard-where.js';
+export { whatWhereLoss, whatWhereTraining, type WhatWhereLosses, type WhatWhereOutputs, type WhatWhereTraining, type WhatWhereWeights } from './losses.js';
+export { whatPool, WhatPoolLayer, wherePool, WherePoolLayer, whatWherePool, type WhatWherePoolOptions } from './pool-layers.js';
+export { registerLayers } from './register-layers.js';
+export { softWhat2d, softWhere2d } from './soft-pool.js';
+export { unpool2d, type UnpoolAttributes } from './unpool.js';
+export { unpool, UnpoolLayer, type UnpoolOptions } from './unpool-layer.js';
+export { type WindowSize } from './windows.js';

@@ -1,0 +1,3 @@
+import { libraryConfig } from '../../tools/library-config.js';
+
+export default libraryConfig();
