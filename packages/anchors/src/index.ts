@@ -22,3 +22,7 @@ export { averagePrecision, PRECISION_RULES, type PrecisionCurve, type PrecisionR
 export { COCO_AREAS, COCO_THRESHOLDS, evaluateCoco, type CocoClass, type CocoEvaluation } from './coco-evaluation.js';
 export { type DetectionSet, type TruthSet } from './evaluation-set.js';
 export { evaluateVoc, type ClassPrecision, type VocEvaluation, type VocOptions } from './voc-evaluation.js';
+export { localizer, type LocalizerOptions } from './localizer.js';
+export { boxesOfClass, boxesOfFractions, boxFractions, classBoxTargets } from './box-fractions.js';
+export { mergeBoxes, type MergedBoxes, type MergeOptions } from './merge-boxes.js';
+export { evaluateLocalization, type LocalizationEvaluation, type LocalizationOptions, type OneBox } from './evaluate-localization.js';
