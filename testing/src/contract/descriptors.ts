@@ -2,10 +2,11 @@ import { mlpConv, radialBasis, scaledTanh, subsampling, tableConv } from '@convk
 import { combinedBlock } from '@convkit/combined-block';
 import {
   activation, adaptiveAvgPool, add, avgPool, batchNorm, channelGate, channelShuffle, concatenate, conv2d, convTranspose2d, dense, depthwiseConv2d, dropout, flatten, globalAveragePool, globalMaxPool, localResponseNorm,
-  maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, sliceChannels, squeezeExcite, stochasticDepth, stochasticPool, weightedSum,
+  maximum, maxPool, multiply, padChannels, reduceChannels, resizeBilinear, resizeNearest, sliceChannels, squeezeExcite, stochasticDepth, stochasticPool, weightedSum,
 } from '@convkit/core';
 import { deformableConv2d, scaleGradient } from '@convkit/deformable-conv';
 import { denseBlock, denseLayer, transition } from '@convkit/densenet';
+import { channelNorm, extraMap, featurePyramid, predictionHead } from '@convkit/detection';
 import { aspp, contextModule, dilatedBlock, summedAspp } from '@convkit/dilated-conv';
 import { depthwiseSeparable, invertedResidual, separableConv, xceptionBlock } from '@convkit/depthwise';
 import { inceptionModule, inceptionV3Module, naiveInception } from '@convkit/inception';
@@ -66,6 +67,9 @@ const pooledAndBack = (x: SymbolicTensor, options: Parameters<typeof whatWherePo
 };
 const twoStages = { stages: [{ convolutions: [{ filters: 3, kernelSize: 3, padding: 1 }, { filters: 2, kernelSize: 1 }], poolSize: 2 }, { convolutions: [{ filters: 2, kernelSize: 2 }], poolSize: 2 }] };
 
+/** Maps of several sizes as one row of numbers. */
+const joined = (maps: readonly SymbolicTensor[]) => concatenate(maps.map((map) => flatten(map)));
+
 /** Things that a block may have in its slots. */
 const gated = (x: SymbolicTensor) => squeezeExcite(x, { squeeze: 2, gate: 'relu' });
 const tanhed = (x: SymbolicTensor) => activation(x, { kind: 'tanh' });
@@ -125,6 +129,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('channelGate', 'one number', (x) => channelGate(x, {})),
   row('resizeBilinear', 'smaller and larger', (x) => resizeBilinear(x, { size: [4, 11] })),
   row('resizeBilinear', 'three times, zeros outside', (x) => resizeBilinear(x, { scale: [3, 2], outside: 'zero' })),
+  row('resizeNearest', 'larger and smaller', (x) => resizeNearest(x, { size: [13, 4] })),
   row('conv2d', 'starts as the identity, with noise', (x) => conv2d(x, { filters: 16, kernelSize: 3, padding: 1, kernelInitializer: { kind: 'identity', groups: 8, noise: 0.1 } })),
   row('concatenate', 'two images', (x) => concatenate([x, activation(x, { kind: 'hardSigmoid' })])),
   row('flatten', 'an image', (x) => flatten(x)),
@@ -167,6 +172,12 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('deformableConv2d', 'v1, padding', (x) => deformed(x, { padding: 1 }), kinked),
   row('deformableConv2d', 'modulated, stride with dilation', (x) => deformed(x, { modulated: true, stride: [1, 2], dilation: [2, 1], padding: [2, 1] }), kinked),
   row('deformableConv2d', 'two deformable groups, weight groups, plain sigmoid', (x) => deformed(x, { filters: 4, groups: 2, deformableGroups: 2, modulated: true, maskScale: 1, useBias: false }), kinked),
+  row('channelNorm', 'a factor for each channel', (x) => channelNorm(x, { scale: 3, name: 'norm' })),
+  row('extraMap', "SSD's", (x) => extraMap(x, { filters: 4, name: 'extra' })),
+  row('extraMap', "SSDLite's, without padding", (x) => extraMap(x, { filters: 4, reduce: 3, stride: 1, padding: 0, kind: 'separable', name: 'extra' }), normalised),
+  row('featurePyramid', 'two levels and one on top', (x) => joined(featurePyramid([x, maxPool(x, { poolSize: 3, strides: 2, padding: 1 })], { filters: 4, extraLevels: 1, name: 'fpn' }))),
+  row('predictionHead', 'two maps of different cells', (x) => predictionHead([x, maxPool(x, { poolSize: 2 })], { anchors: [2, 3], columns: 5, name: 'head' })),
+  row('predictionHead', 'separable, one map', (x) => predictionHead([x], { anchors: [2], columns: 4, kind: 'separable', name: 'head' }), normalised),
   row('scaleGradient', 'there and back', (x) => scaleGradient(scaleGradient(x, { factor: 4 }), { factor: 0.25 })),
   row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
   row('scaledTanh', 'of an image', (x) => scaledTanh(x, {})),
@@ -243,6 +254,7 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'boxAreas', 'boxesOfSide', 'clipBoxes', 'convertBoxes', 'decodeBoxes', 'encodeBoxes', 'boxOverlaps', 'defaultBoxes', 'gridAnchors', 'priorAnchors',
   'multiboxDetection', 'fastNonMaxSuppression', 'nonMaxSuppression', 'matrixNonMaxSuppression', 'softNonMaxSuppression', 'suppressTensors',
   'anchorTargets', 'withoutPadding', 'matchByThresholds', 'matchSsd', 'matchWithForced', 'mineHardNegatives', 'sampleAnchors',
+  'resizeNearest2d', 'normalizeChannels', 'ssd', 'tinySsd', 'vggSsd', 'retinanet', 'assignAnchors', 'trainerTargets', 'trainerLosses', 'detectionLoss', 'detectionLosses', 'decodeDetections', 'detect',
   'boxLoss', 'decodeOffsets', 'smoothL1', 'focalLoss', 'priorBias', 'pyramidLevels', 'roiAlign', 'roiPool', 'averagePrecision', 'evaluateCoco', 'evaluateVoc',
   'localizer', 'boxesOfClass', 'boxesOfFractions', 'boxFractions', 'classBoxTargets', 'mergeBoxes', 'evaluateLocalization',
   'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient', 'affineGrid2d', 'gridSample2d', 'thinPlateGrid2d', 'convolveTranspose2d', 'hardWhere2d', 'softWhat2d', 'softWhere2d', 'unpool2d', 'whatWhereLoss', 'whatWhereTraining',
