@@ -143,10 +143,35 @@ describe('what a command prints', () => {
   });
 
   it('no table is wider than 80 columns', async () => {
-    for (const argv of [['list'], ['compare', 'resnet18', 'mobilenet_v2', 'vgg16', 'resnet50'], ['doctor'], ['profile', 'resnet18'], ['--help'], ['bench', 'accuracy', '--help']]) {
+    for (const argv of [['list'], ['compare', 'resnet18', 'mobilenet_v2', 'vgg16', 'resnet50'], ['doctor', '--no-measure'], ['profile', 'resnet18'], ['--help'], ['bench', 'accuracy', '--help']]) {
       const { out } = await run(argv);
       expect(Math.max(...out.split('\n').map((line) => line.length)), argv.join(' ')).toBeLessThanOrEqual(80);
     }
+  });
+
+  it('doctor looks at the speed of every engine that is here, without code of its own in this process, and says what follows', async () => {
+    const jobs: string[][] = [];
+    const runJob = (async (job: { engines: string[] }) => {
+      jobs.push(job.engines);
+      if (job.engines[0] === 'onnxruntime') return { status: 'crashed', failure: { message: 'signal SIGILL', log: [] } };
+      const probes = Object.fromEntries(job.engines.map((id) => [id, { gflops: id === 'wasm' ? 20 : 50, size: 28, gigabytes: 4.5 }]));
+      return { status: 'ok', result: { probes, tfjs: '4.22.0', flags: { WASM_HAS_SIMD_SUPPORT: true } } };
+    }) as unknown as RunJob;
+    const { code, out } = await run(['doctor', '--json'], { runJob });
+    expect(code).toBe(0);
+    const { machine, engines, advice } = JSON.parse(out) as { machine: object; engines: Record<string, unknown>[]; advice: { line: string }[] };
+    expect(machine).toMatchObject({ cores: expect.any(Number), memBytes: expect.any(Number) });
+    const byId = Object.fromEntries(engines.map((engine) => [engine['id'], engine]));
+    expect(byId['wasm']).toMatchObject({ available: true, gflops: 20, gigabytes: 4.5 });
+    expect(byId['onnxruntime']).toMatchObject({ available: true, error: 'crashed: signal SIGILL' });
+    expect(byId['webgl']).toMatchObject({ available: false, reason: 'runs in a browser' });
+    expect(advice[0]?.line).toMatch(/^use --engine \S+: 2\.5x wasm in this convolution$/);
+    // Native code has a process to itself.
+    expect(jobs[0]).toEqual(['wasm', 'wasm-threads', 'cpu']);
+    for (const engines of jobs.slice(1)) expect(engines).toHaveLength(1);
+    const text = (await run(['doctor'], { runJob })).out;
+    expect(text).toMatch(/wasm +20\.0 +4\.50 +tfjs 4\.22\.0, 1 thread, SIMD/);
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
   it('compare puts models side by side', async () => {

@@ -90,7 +90,7 @@ function shown(folder: string, { cwd }: Io): string {
 }
 
 /** The worker beside the code that runs: the built one, or the source when that is what Node was told to read. */
-function workerEntry(): URL {
+export function workerEntry(): URL {
   const path = import.meta.url.endsWith('.ts') ? ['src', 'worker.ts'] : ['dist', 'worker.js'];
   return pathToFileURL(join(PACKAGE_ROOT, ...path));
 }

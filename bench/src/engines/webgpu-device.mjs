@@ -14,7 +14,8 @@ import { answerTrial, inChild } from './trial.mjs';
  * @typedef {{ name: string, vendor: string, architecture: string, software: boolean, version: string }} Adapter
  *   What computes; `software` is a GPU that the processor imitates; `version` is the package's.
  * @typedef {{ entry: string, version: string }} WebgpuPackage
- * @typedef {{ adapter: Adapter, fault(): string | undefined }} Device  `fault` says why nothing that it computes counts any more.
+ * @typedef {{ adapter: Adapter, fault(): string | undefined, forget(): void }} Device
+ *   `fault` says why nothing that it computes counts any more; `forget` lets a check go on after a program that was refused.
  */
 
 const PACKAGE = 'webgpu';
@@ -62,7 +63,7 @@ export async function loadWebgpu({ entry, version }) {
   const tf = /** @type {typeof import('@tensorflow/tfjs-core')} */ (require('@tensorflow/tfjs-core'));
   require('@tensorflow/tfjs-backend-webgpu');
   if (!(await tf.setBackend('webgpu'))) throw new Error("tfjs' backend webgpu does not start on the adapter");
-  return { adapter: describe(adapter, version), fault: watched(/** @type {{ device: GpuDevice }} */ (/** @type {unknown} */ (tf.backend())).device) };
+  return { adapter: describe(adapter, version), ...watched(/** @type {{ device: GpuDevice }} */ (/** @type {unknown} */ (tf.backend())).device) };
 }
 
 /** @param {GpuAdapter} adapter @param {string} version @returns {Adapter} */
@@ -72,11 +73,11 @@ function describe({ info }, version) {
   return { name, vendor, architecture, software: isFallbackAdapter || SOFTWARE.test(`${architecture} ${device} ${description}`), version };
 }
 
-/** @typedef {{ lost: Promise<{ reason: string, message: string }>, addEventListener(type: 'uncapturederror', listen: (event: { error: { message: string } }) => void): void }} GpuDevice */
+/** @typedef {{ lost: Promise<{ reason: string, message: string }>, addEventListener(type: 'uncapturederror', listen: (event: { error: { message: string }, preventDefault?(): void }) => void): void }} GpuDevice */
 
 /**
  * tfjs does not say that a device is lost or has refused a program: it goes on with zeros.
- * @param {GpuDevice} device @returns {() => string | undefined}
+ * @param {GpuDevice} device @returns {Pick<Device, 'fault' | 'forget'>}
  */
 function watched(device) {
   /** @type {string | undefined} */
@@ -84,10 +85,17 @@ function watched(device) {
   void device.lost.then(({ reason, message }) => {
     fault ??= `the WebGPU device is lost (${reason}): ${message.split('\n')[0]}`;
   });
-  device.addEventListener('uncapturederror', ({ error }) => {
-    fault ??= `the WebGPU device refuses: ${error.message.split('\n')[0]}`;
+  device.addEventListener('uncapturederror', (event) => {
+    // The first is the cause, the others follow from it.
+    event.preventDefault?.();
+    fault ??= `the WebGPU device refuses a program: ${event.error.message.split('\n')[0]}`;
   });
-  return () => fault;
+  return {
+    fault: () => fault,
+    forget: () => {
+      fault = undefined;
+    },
+  };
 }
 
 /**
