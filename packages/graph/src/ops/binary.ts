@@ -1,4 +1,4 @@
-import { activate, type OpAttributes, type ValueShape } from '@convkit/core';
+import { activate, sumActivated, type OpAttributes, type ValueShape } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { int } from '../onnx/program.js';
 import { PLAIN, unblocked } from '../onnx/layout.js';
