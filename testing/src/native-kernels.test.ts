@@ -1,11 +1,8 @@
 import '@tensorflow/tfjs-backend-wasm';
+import { convolve2d, deformableConvolve2d, depthwiseConvolve2d, gridSample2d, sumActivated, type ConvolveAttributes } from '@convkit/core';
 import { install, NATIVE_PATCHES, uninstall } from '@convkit/tfjs-extras';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { convolve2d, depthwiseConvolve2d, type ConvolveAttributes } from './convolve.js';
-import { deformableConvolve2d } from './deformable-convolve.js';
-import { gridSample2d } from './grid-sample.js';
-import { sumActivated } from './sum-of.js';
 
 beforeEach(async () => void (await tf.setBackend('wasm')));
 afterEach(uninstall);
