@@ -7,12 +7,13 @@ import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
-import { ROOT } from './workspace.mjs';
+import { isMain, ROOT } from './workspace.mjs';
 
+/** @typedef {{ backend: Backend, on: string, rows: number, hold: number, seconds: number }} BrowserReport */
 /** @typedef {import('../testing/src/contract/browser.js').ContractPage} ContractPage @typedef {import('../testing/src/contract/tolerances.js').ContractBackend} Backend */
 
-const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = [
+export const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const FLAGS = [
   '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
   '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader',
 ];
@@ -60,14 +61,14 @@ function within(row) {
 /**
  * @param {import('playwright-core').Page} page @param {Backend} backend @param {readonly number[]} rows @param {readonly string[]} names
  * @param {string[]} said  what the page put on its console since it was last emptied
- * @returns {Promise<number>} how many rows failed
+ * @returns {Promise<{ failed: number, seconds: number }>} how many rows failed
  */
 async function checkBackend(page, backend, rows, names, said) {
   const started = performance.now();
   const missing = await page.evaluate((id) => /** @type {any} */ (globalThis).contract.use(id), backend);
   if (missing !== undefined) {
     console.log(`FAIL ${backend}: ${missing}; no row was checked on it`);
-    return rows.length;
+    return { failed: rows.length, seconds: 0 };
   }
   let failed = 0;
   for (const row of rows) {
@@ -78,43 +79,60 @@ async function checkBackend(page, backend, rows, names, said) {
     if (failures.length > 0) failed += 1;
     for (const failure of failures) console.log(`FAIL ${backend}, ${names[row]}: ${failure}`);
   }
-  console.log(`${backend}: ${rows.length - failed} of ${rows.length} rows hold, ${Math.round((performance.now() - started) / 1000)} s`);
-  return failed;
+  const seconds = Math.round((performance.now() - started) / 1000);
+  console.log(`${backend}: ${rows.length - failed} of ${rows.length} rows hold, ${seconds} s`);
+  return { failed, seconds };
 }
 
-const [only, prefix = ''] = process.argv.slice(2);
-if (only !== undefined && !BACKENDS.some((backend) => backend === only)) {
-  console.error(`the backend must be one of ${BACKENDS.join(', ')}, got ${JSON.stringify(only)}`);
-  process.exit(2);
-}
-if (!existsSync(BROWSER)) {
-  console.log(`no browser at ${BROWSER}: blocks were not checked on webgl and webgpu (set CHROMIUM, or install chromium)`);
-  process.exit(0);
-}
-const server = await serve(await bundle());
-const browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
-try {
-  const page = await browser.newPage();
-  /** @type {string[]} */
-  const errors = [];
-  page.on('pageerror', (error) => errors.push(String(error)));
-  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && !HARMLESS.test(message.text()) && errors.push(message.text()));
-  await page.goto(server.url);
-  await page.waitForFunction(() => 'contract' in globalThis).catch(() => {
-    throw new Error(`the page did not start: ${errors.join('; ')}`);
-  });
-  const { rows: names, exceptions } = await page.evaluate(() => /** @type {ContractPage} */ (/** @type {any} */ (globalThis).contract));
-  const rows = names.flatMap((name, index) => (name.startsWith(prefix) ? [index] : []));
-  if (rows.length === 0) throw new Error(`no row of the descriptor table begins with ${JSON.stringify(prefix)}`);
-  console.log(`Chromium ${browser.version()}: ${rows.length} rows of the descriptor table`);
-  let failed = 0;
-  for (const backend of BACKENDS) {
-    if (backend === 'wasm' || only === undefined || only === backend) failed += await checkBackend(page, backend, rows, names, errors);
+/**
+ * Opens the page and checks the backends, wasm first, printing what fails.
+ * @param {Backend | undefined} only @param {string} prefix @returns {Promise<BrowserReport[]>}
+ */
+export async function checkInBrowser(only, prefix) {
+  const server = await serve(await bundle());
+  const browser = await chromium.launch({ executablePath: BROWSER, args: FLAGS });
+  try {
+    const page = await browser.newPage();
+    /** @type {string[]} */
+    const errors = [];
+    page.on('pageerror', (error) => errors.push(String(error)));
+    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && !HARMLESS.test(message.text()) && errors.push(message.text()));
+    await page.goto(server.url);
+    await page.waitForFunction(() => 'contract' in globalThis).catch(() => {
+      throw new Error(`the page did not start: ${errors.join('; ')}`);
+    });
+    const { rows: names, exceptions } = await page.evaluate(() => /** @type {ContractPage} */ (/** @type {any} */ (globalThis).contract));
+    const rows = names.flatMap((name, index) => (name.startsWith(prefix) ? [index] : []));
+    if (rows.length === 0) throw new Error(`no row of the descriptor table begins with ${JSON.stringify(prefix)}`);
+    const on = `Chromium ${browser.version().split('.')[0]}, SwiftShader`;
+    console.log(`Chromium ${browser.version()}: ${rows.length} rows of the descriptor table`);
+    /** @type {BrowserReport[]} */
+    const reports = [];
+    for (const backend of BACKENDS) {
+      if (backend !== 'wasm' && only !== undefined && only !== backend) continue;
+      const { failed, seconds } = await checkBackend(page, backend, rows, names, errors);
+      reports.push({ backend, on: backend === 'wasm' ? on.replace(', SwiftShader', ', one thread') : on, rows: rows.length, hold: rows.length - failed, seconds });
+    }
+    for (const { backend, row, check, why } of exceptions) console.log(`known: ${backend}, ${row}: ${check}: ${why}`);
+    return reports;
+  } finally {
+    await browser.close();
+    server.close();
   }
-  for (const { backend, row, check, why } of exceptions) console.log(`known: ${backend}, ${row}: ${check}: ${why}`);
+}
+
+if (isMain(import.meta.url)) {
+  const [asked, prefix = ''] = process.argv.slice(2);
+  const only = BACKENDS.find((backend) => backend === asked);
+  if (asked !== undefined && only === undefined) {
+    console.error(`the backend must be one of ${BACKENDS.join(', ')}, got ${JSON.stringify(asked)}`);
+    process.exit(2);
+  }
+  if (!existsSync(BROWSER)) {
+    console.log(`no browser at ${BROWSER}: blocks were not checked on webgl and webgpu (set CHROMIUM, or install chromium)`);
+    process.exit(0);
+  }
+  const failed = (await checkInBrowser(only, prefix)).reduce((sum, { rows, hold }) => sum + rows - hold, 0);
   console.log(failed === 0 ? 'every row holds in the browser' : `${failed} rows do not hold`);
   if (failed > 0) process.exitCode = 1;
-} finally {
-  await browser.close();
-  server.close();
 }

@@ -1,29 +1,20 @@
 /** ONNX agrees with the model itself in onnxruntime: every block and layer, and the small variant of every family. */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { createSession, toProgram } from '@convkit/onnx';
+import { toProgram } from '@convkit/onnx';
 import { zoo } from '@convkit/zoo';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { contractInput, contractModel, difference } from './contract.js';
+import { onnxDifference } from './compiled.js';
+import { contractInput, contractModel } from './contract.js';
 import { DESCRIPTORS } from './descriptors.js';
-
-/** float32 sums in another order, relative to the largest element. */
-const TOLERANCE = 1e-4;
+import { TOLERANCES } from './tolerances.js';
 
 async function expectAgreement(network: LayersModel, x: tf.Tensor): Promise<void> {
-  const before = tf.memory().numTensors;
-  const session = await createSession(network, { threads: 1, spinning: false });
-  const exported = (await session.predict(x)) as tf.Tensor;
-  await session.dispose();
-  tf.tidy(() => {
-    const own = network.predict(x) as tf.Tensor;
-    expect(exported.shape).toEqual(own.shape);
-    expect(difference(exported, own)).toBeLessThan(TOLERANCE);
-  });
-  exported.dispose();
-  expect(tf.memory().numTensors, 'no tensor is left').toBe(before);
+  const { error, left } = await onnxDifference(network, x);
+  expect(error).toBeLessThan(TOLERANCES.onnxruntime.value);
+  expect(left, 'no tensor is left').toBe(0);
 }
 
 beforeAll(() => tf.setBackend('wasm'));

@@ -1,4 +1,4 @@
-/** How far a backend may be off, as max|a - b| / max|b|, and why. The suites of Node, the browser and TensorFlow's library read this one table. */
+/** How far a backend may be off, as max|a - b| / max|b|, and why. The suites of Node, the browser, onnxruntime and TensorFlow's library read this one table. */
 export interface Tolerance {
   /** Outputs: the lowered and the compiled form against the layers; on a GPU and on TensorFlow's library also against wasm. */
   value: number;
@@ -12,7 +12,9 @@ export const TOLERANCES = {
   cpu: { value: 1e-5, gradient: 2e-2, why: 'as on wasm' },
   webgl: { value: 2e-5, gradient: 1e-3, why: 'a shader may fuse multiply-adds and rounds exp, tanh and division more freely; gradients through batch norm are differences of much larger sums' },
   webgpu: { value: 2e-5, gradient: 1e-3, why: 'as on webgl' },
+  'wasm-threads': { value: 1e-5, gradient: 1e-3, why: 'as on wasm, whose code it is; against its gradients' },
   tensorflow: { value: 1e-5, gradient: 1e-3, why: 'oneDNN sums in another order and may use Winograd; gradients as on webgl, against those of wasm' },
+  onnxruntime: { value: 1e-4, gradient: 1e-4, why: 'whole networks as well, summed in another order; the gradient is the change of each weight in one compiled training step, against the step of tfjs on wasm' },
 } as const satisfies Record<string, Tolerance>;
 
 export type ContractBackend = keyof typeof TOLERANCES;
