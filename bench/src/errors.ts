@@ -41,8 +41,8 @@ export function exitCodeOf(error: unknown): number {
   const code = errorCode(error);
   if (code === 'ERR_OPTION') return EXIT.usage;
   if (code !== undefined && OUTSIDE_CODES.has(code)) return EXIT.environment;
-  // @convkit/data and @convkit/weights report a file that is not what it should be, @convkit/graph and @convkit/onnx a model.
-  if (code !== undefined && /^ERR_(DATA|WEIGHTS|STATE_DICT|TRAIN_STATE|TRACE|ONNX_SIZE)/.test(code)) return EXIT.input;
+  // @convkit/data and @convkit/weights report a file that is not what it should be, @convkit/graph, @convkit/onnx and @convkit/evaluation a model.
+  if (code !== undefined && /^ERR_(DATA|WEIGHTS|STATE_DICT|TRAIN_STATE|TRACE|DENSE_FORM|ONNX_SIZE)/.test(code)) return EXIT.input;
   if (code !== undefined && ENVIRONMENT_CODES.has(code)) return EXIT.environment;
   return EXIT.failed;
 }

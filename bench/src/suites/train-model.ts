@@ -53,7 +53,8 @@ export interface TrainReport {
   readonly files: readonly string[];
 }
 
-const STATE_FILE = 'state.safetensors';
+/** What a run needs to go on, beside model.json. */
+export const STATE_FILE = 'state.safetensors';
 
 /**
  * Trains a model and writes it: state.safetensors after every epoch, model.json and weights.bin at the end, each whole or not

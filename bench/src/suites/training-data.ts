@@ -1,4 +1,4 @@
-import { batches, normalizeImages, splitRecords, type ImageDataset, type ImageSplit } from '@convkit/data';
+import { batches, normalizeImages, splitRecords, type ImageDataset, type ImageSplit, type PixelScale } from '@convkit/data';
 import { CommandError } from '../errors.js';
 import { uniformStream } from '../random.js';
 
@@ -43,6 +43,8 @@ export function prepareTrainingData(dataset: ImageDataset, options: {
   trainSize?: number;
   testSize?: number;
   validationSize?: number;
+  /** Default: mean and deviation of the training part. */
+  scale?: PixelScale;
 }): TrainingData {
   const { inputShape, batch, seed, augmentation, shift = DEFAULT_SHIFT } = options;
   checkShape(dataset, inputShape);
@@ -51,7 +53,7 @@ export function prepareTrainingData(dataset: ImageDataset, options: {
   const train = subset('train-size', rest, options.trainSize);
   const test = subset('test-size', dataset.test, options.testSize);
   const shape = dataset.imageShape;
-  const scale = pixelScale(train, shape[2]);
+  const scale = options.scale ?? pixelScale(train, shape[2]);
   const network = (split: ImageSplit): TrainingBatch => ({
     images: normalizeImages(padImages(split.images, shape, inputShape), scale), labels: split.labels, size: split.size,
   });

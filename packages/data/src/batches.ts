@@ -88,11 +88,19 @@ export function takeRecords(split: ImageSplit, indices: ArrayLike<number>): Imag
   return { images, labels, size };
 }
 
+/** Mean and standard deviation of pixels in units of the [0, 1] scale: one number, or one a channel. */
+export interface PixelScale {
+  /** Default 0. */
+  readonly mean?: number | readonly number[];
+  /** Default 1. */
+  readonly std?: number | readonly number[];
+}
+
 /**
  * Pixels as network input: `(value / 255 - mean) / std`, mean and std in units of the [0, 1] scale, one number or one a channel
  * (channel last). Default mean 0, std 1.
  */
-export function normalizeImages(images: Uint8Array, { mean = 0, std = 1 }: { mean?: number | readonly number[]; std?: number | readonly number[] } = {}): Float32Array {
+export function normalizeImages(images: Uint8Array, { mean = 0, std = 1 }: PixelScale = {}): Float32Array {
   const means = typeof mean === 'number' ? [mean] : mean;
   const stds = typeof std === 'number' ? [std] : std;
   const channels = Math.max(means.length, stds.length);
