@@ -11,10 +11,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { input, model } from '@tensorflow/tfjs-layers';
 import { integerOptions, mean, record } from './record.mjs';
 
-const { seeds, steps, batch } = integerOptions({ seeds: 3, steps: 800, batch: 64 });
+const { seeds, steps, batch } = integerOptions({ seeds: 3, steps: 400, batch: 64 });
 const RATE = 2e-3;
-const STAGES = [{ convolutions: [{ filters: 16, kernelSize: 3, padding: 1 }], poolSize: 4 }, { convolutions: [{ filters: 32, kernelSize: 3, padding: 1 }], poolSize: 2 }];
-const WEIGHTS = { reconstruction: 1, intermediate: 0.2 };
+// The paper's (16)5c-(32)3c-4p: what the decoder's convolutions reach must be wider than a window, or places leave holes.
+const STAGES = [{ convolutions: [{ filters: 16, kernelSize: 5, padding: 2 }, { filters: 32, kernelSize: 3, padding: 1 }], poolSize: 4 }];
+const WEIGHTS = { reconstruction: 1 };
 const WHERES = /** @type {const} */ (['hard', 'soft', 'none']);
 
 await tf.setBackend('wasm');

@@ -4,6 +4,7 @@ import { addBench } from './bench.js';
 import { addCompare } from './compare.js';
 import { addDoctor } from './doctor.js';
 import { addEvaluate } from './evaluate.js';
+import { addDraw } from './draw.js';
 import { addExport } from './export.js';
 import { addImport } from './import.js';
 import type { Io } from './io.js';
@@ -35,7 +36,7 @@ export function createProgram(session: Session): Command {
     .showSuggestionAfterError(true)
     .allowExcessArguments(false)
     .addHelpText('after', '\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 3 invalid input file,\n4 environment (engine, memory, disk), 130 and 143 interrupted.');
-  for (const add of [addList, addProfile, addCompare, addDoctor, addBench, addParity, addTrain, addEvaluate, addImport, addExport, addServe, addStart]) add(program, session);
+  for (const add of [addList, addProfile, addCompare, addDoctor, addBench, addParity, addTrain, addEvaluate, addImport, addExport, addDraw, addServe, addStart]) add(program, session);
   configure(program, io);
   refuseRepeatedFlags(program);
   return program;

@@ -1,8 +1,8 @@
-import { access, constants, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { replaceFile } from '@convkit/data/node';
 import { toOnnx, type OnnxOptions } from '@convkit/onnx';
 import { CommandError, messageOf } from '../errors.js';
+import { checkOutputFile } from '../output-file.js';
 import { isModelFile, openSubject, type SubjectRef } from './subject.js';
 
 /** What was written where. */
@@ -23,7 +23,7 @@ export async function exportModel({ subject: ref, out, cwd, force, options, sign
   signal: AbortSignal;
 }): Promise<ExportReport> {
   const file = resolve(cwd, out);
-  await checkTarget(file, out, force);
+  await checkOutputFile('--onnx', file, out, force);
   const { variant: model, family, build } = await openSubject(isModelFile(ref.name) ? { ...ref, name: resolve(cwd, ref.name) } : ref);
   const network = await build({ initialWeights: 'random', seed: 0 });
   try {
@@ -37,16 +37,4 @@ export async function exportModel({ subject: ref, out, cwd, force, options, sign
   } finally {
     network.dispose();
   }
-}
-
-/** Refuses a file that is there already or a folder that cannot be written, before anything is built. */
-async function checkTarget(file: string, shown: string, force: boolean): Promise<void> {
-  const found = await stat(file).catch(() => undefined);
-  if (found?.isDirectory()) throw new CommandError('usage', `--onnx must be a file, got a folder: ${shown}`);
-  if (found !== undefined && !force) throw new CommandError('usage', `--onnx must be a file that is not there yet, ${shown} is`, '--force replaces it');
-  const folder = dirname(file);
-  if ((await stat(folder).catch(() => undefined)) === undefined) throw new CommandError('usage', `--onnx must be inside an existing folder, ${dirname(shown)} does not exist`);
-  await access(folder, constants.W_OK).catch((error: unknown) => {
-    throw new CommandError('environment', `--onnx must be in a folder that can be written: ${messageOf(error)}`);
-  });
 }

@@ -41,7 +41,7 @@ export const STNS = {
     localisation: [{ filters: 8, kernelSize: 7 }, { filters: 10, kernelSize: 5 }], localisationHidden: [32],
     stages: [{ filters: 10, kernelSize: 5 }, { filters: 20, kernelSize: 5 }], hidden: [50], dropout: 0.5, params: 27_360, macs: 771_300,
   },
-  stn_tiny: { localisationPool: 7, localisation: [], localisationHidden: [], size: 24, stages: [{ filters: 8, kernelSize: 5 }], hidden: [] },
+  stn_tiny: { localisationPool: 5, localisation: [], localisationHidden: [], size: 24, stages: [{ filters: 8, kernelSize: 5 }], hidden: [] },
 } as const satisfies Record<string, StnSpec & VariantRow>;
 
 const stage = option.object({ filters: option.integer(1), kernelSize: option.integer(1) });

@@ -18,13 +18,14 @@ function bending([x, y]: readonly [number, number], [u, v]: readonly [number, nu
 /** The inverse of a matrix, by elimination with pivots. In place: the matrix becomes its inverse. */
 function invert(matrix: Float64Array[]): Float64Array[] {
   const size = matrix.length;
-  const rows = matrix.map((row, i) => Float64Array.from({ length: 2 * size }, (_, j) => (j < size ? (row[j] ?? 0) : j - size === i ? 1 : 0)));
+  const rows: Float64Array[] = matrix.map((row, i) => Float64Array.from({ length: 2 * size }, (_, j) => (j < size ? (row[j] ?? 0) : j - size === i ? 1 : 0)));
   const at = (i: number) => rows[i] as Float64Array;
   for (let column = 0; column < size; column++) {
     let pivot = column;
     for (let i = column + 1; i < size; i++) if (Math.abs(at(i)[column] ?? 0) > Math.abs(at(pivot)[column] ?? 0)) pivot = i;
-    [rows[column], rows[pivot]] = [at(pivot), at(column)];
-    const row = at(column);
+    const row = at(pivot);
+    rows[pivot] = at(column);
+    rows[column] = row;
     const scale = row[column] as number;
     for (let j = 0; j < 2 * size; j++) row[j] = (row[j] as number) / scale;
     for (let i = 0; i < size; i++) {

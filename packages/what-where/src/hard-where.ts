@@ -21,7 +21,7 @@ export function hardWhere2d(x: tf.Tensor4D, size: WindowSize): tf.Tensor4D {
   const where = tf.customGrad((input) => ({
     value: tf.tidy(() => {
       const image = covered(input as tf.Tensor4D, size);
-      const { values, shape, total } = countdown(input.shape, size);
+      const { values, shape, total } = countdown(x.shape, size);
       const isLargest = tf.cast(tf.equal(image, repeated(maxPool2d(image, pooling(size)), size)), 'float32');
       const first = maxPool2d(tf.mul(isLargest, tf.tensor(values, shape)), pooling(size));
       return tf.sub(total, first) as tf.Tensor4D;
