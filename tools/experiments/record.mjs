@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { replaceFile } from '@convkit/data/node';
 
-export const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
 /**
  * Integers from the command line, `--steps 300`, over their defaults.

@@ -86,10 +86,12 @@ describe('convkit draw', () => {
     ['an image of another size', ['anchors', '--detector', 'ssd300', '--image', 'photo.png', '--out', 'a.png'], 2, /--image must have 300 x 300 pixels for ssd300, got 20 x 10/],
     ['a misspelt detector', ['anchors', '--detector', 'ssd30', '--out', 'a.png'], 2, /did you mean ssd300/],
     ['no map and no spline', ['grid', '--out', 'a.png'], 2, /one of --theta and --bend must be given, got neither/],
+    ['an image of two million pixels', ['grid', '--image', 'large.png', '--bend', '0.1', '--out', 'a.png'], 2, /--image must have at most 1048576 pixels, got 2000 x 1000/],
     ['five numbers', ['grid', '--theta', '1,0,0,0,1', '--out', 'a.png'], 2, /--theta must be six numbers, got "1,0,0,0,1"/],
     ['a picture that is too large', ['boxes', '--count', '16', '--size', '512', '--scale', '64', '--out', 'a.png'], 2, /--scale must be less: the picture would have/],
   ])('refuses %s and writes nothing', async (_, argv, code, message) => {
     await writeFile(join(folder, 'text.png'), 'no image');
+    await sharp({ create: { width: 2000, height: 1000, channels: 3, background: '#888888' } }).png().toFile(join(folder, 'large.png'));
     const before = await readdir(folder);
     const result = await run(...argv);
     expect(result).toMatchObject({ code, out: '' });

@@ -1,6 +1,7 @@
 import { affineGrid2d, gridSample2d, thinPlateGrid2d } from '@convkit/spatial-transformer';
 import { randomStream } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { CommandError } from '../errors.js';
 import { COLOURS, pixelsFrom, type Mark, type Panel, type Pixels } from './picture.js';
 
 /** Six numbers of an affine map, or control points that a thin-plate spline moves by up to `bend` each way. */
@@ -15,9 +16,13 @@ function targetsOf({ controls, bend, seed }: Extract<Transformation, { kind: 'th
   return Array.from({ length: controls * controls }, (_, k) => [moved(k % controls), moved(Math.floor(k / controls))]);
 }
 
-/** An image with the positions where the pixels of the result look, as lines (and the control points as dots), and the result. */
+/** Every pixel has a position and four neighbours as tensors. */
+const MAX_PIXELS = 2 ** 20;
+
+/** An image with the positions where the pixels of the result look, as lines (and the control points as dots), and the result. @throws CommandError (usage) for a large image. */
 export async function gridPanels(image: Pixels, transformation: Transformation): Promise<[Panel, Panel]> {
   const { height, width, channels } = image;
+  if (height * width > MAX_PIXELS) throw new CommandError('usage', `--image must have at most ${MAX_PIXELS} pixels, got ${width} x ${height}`);
   const targets = transformation.kind === 'thinPlate' ? targetsOf(transformation) : [];
   const { grid, result } = tf.tidy(() => {
     const positions = transformation.kind === 'thinPlate'

@@ -11,7 +11,7 @@ export interface ThinPlateGridOptions extends AffineGridOptions {
 }
 
 /** Entries of what a thin-plate spline has beside a grid's own options. */
-export const controlPointsEntry = option.withDefault(option.pair(2), 4);
+const controlPointsEntry = option.withDefault(option.pair(2), 4);
 
 /**
  * Where each pixel of an image of that size looks, so that the control points, a regular grid from -1 to 1, look where they are

@@ -17,7 +17,7 @@ export interface WhatWherePoolOptions extends LayerOptions {
 type Shape = (number | null)[];
 
 /** Entries of {@link WhatWherePoolOptions}. */
-export const poolEntries = {
+const poolEntries = {
   ...layerEntries,
   poolSize: option.pair(1),
   kind: option.withDefault(option.oneOf(['hard', 'soft']), 'hard'),
@@ -25,7 +25,7 @@ export const poolEntries = {
 } as const;
 
 /** [H', W'] of the windows. @throws OptionError for an image that is smaller than a window, or of unknown size. */
-export function pooledSize(where: string, inputShape: Shape | Shape[], poolSize: WindowSize): { batch: number | null; counts: [number, number]; channels: number } {
+function pooledSize(where: string, inputShape: Shape | Shape[], poolSize: WindowSize): { batch: number | null; counts: [number, number]; channels: number } {
   const shape = imageShape(where, inputShape);
   const counts = windowCounts(shape, poolSize);
   if (counts[0] < 1 || counts[1] < 1) throw new OptionError(where, 'poolSize', [...poolSize], `at most the input's size (${String(shape[1])}x${String(shape[2])}), which must be known`);
