@@ -1,0 +1,41 @@
+// What the recorded experiments say of themselves follows from their runs, and the READMEs say the same.
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { mean } from './record.mjs';
+
+interface Result<Run, Summary> {
+  readonly command: string;
+  readonly runs: readonly (Run & { readonly seed: number })[];
+  readonly summary: Summary;
+}
+
+const read = <Run, Summary>(name: string) => JSON.parse(readFileSync(new URL(`results/${name}.json`, import.meta.url), 'utf8')) as Result<Run, Summary>;
+const readme = (name: string) => readFileSync(new URL(`../../packages/${name}/README.md`, import.meta.url), 'utf8');
+const seedsOf = (runs: readonly { readonly seed: number }[]) => [...new Set(runs.map(({ seed }) => seed))];
+
+test('behind a spatial transformer more images are right, with every seed, than without or in a wider network', () => {
+  const { runs, summary } = read<{ network: string; parameters: number; top1: number }, { top1: Record<string, number>; margins: number[]; margin: number }>('spatial-transformer');
+  const of = (name: string) => runs.filter(({ network }) => network === name);
+  const rows = ['plain', 'transformer', 'widened'].map((name) => ({ name, values: of(name).map(({ top1 }) => top1), parameters: of(name)[0]?.parameters ?? 0 }));
+  const [plain, transformer, widened] = rows as [(typeof rows)[number], (typeof rows)[number], (typeof rows)[number]];
+  expect(seedsOf(runs)).toEqual([1, 2, 3]);
+  expect(summary.top1).toEqual(Object.fromEntries(rows.map(({ name, values }) => [name, mean(values)])));
+  expect(summary.margins).toEqual(transformer.values.map((value, i) => value - (plain.values[i] ?? Number.NaN)));
+  expect(summary.margin).toBe(mean(summary.margins));
+  transformer.values.forEach((value, i) => expect(value).toBeGreaterThan(Math.max(plain.values[i]!, widened.values[i]!)));
+  expect(widened.parameters).toBeGreaterThan(transformer.parameters);
+  const text = readme('spatial-transformer');
+  for (const { name, parameters, values } of rows) expect(text).toContain(`| ${name} | ${parameters.toLocaleString('en-US')} | ${[...values, mean(values)].map((value) => value.toFixed(2)).join(' | ')} |`);
+});
+
+test('told where, an autoencoder puts images together with less error, with every seed', () => {
+  const { runs, summary } = read<{ where: string; error: number }, { error: Record<string, number>; ratios: number[] }>('what-where');
+  const rows = ['hard', 'soft', 'none'].map((name) => ({ name, values: runs.filter(({ where }) => where === name).map(({ error }) => error) }));
+  const [hard, soft, none] = rows as [(typeof rows)[number], (typeof rows)[number], (typeof rows)[number]];
+  expect(seedsOf(runs)).toEqual([1, 2, 3]);
+  expect(summary.error).toEqual(Object.fromEntries(rows.map(({ name, values }) => [name, mean(values)])));
+  expect(summary.ratios).toEqual(hard.values.map((value, i) => value / (none.values[i] ?? Number.NaN)));
+  none.values.forEach((value, i) => expect(Math.max(hard.values[i]!, soft.values[i]!)).toBeLessThan(value));
+  const text = readme('what-where');
+  for (const { name, values } of rows) expect(text).toContain(`| ${name} | ${[...values, mean(values)].map((value) => value.toFixed(5)).join(' | ')} |`);
+});
