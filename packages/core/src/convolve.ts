@@ -1,5 +1,5 @@
 import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, padOrCrop } from '@convkit/tfjs-extras/composed';
-import { hasNative, nativeConvolution, nativeConvolutionGradients, nativeDepthwiseGradients } from '@convkit/tfjs-extras/native';
+import { nativeConvolution, nativeConvolutionGradients, nativeDepthwiseGradients, suitsNativeConvolution } from '@convkit/tfjs-extras/native';
 import * as tf from '@tensorflow/tfjs-core';
 import { activate, type ActivationKind } from './activation.js';
 import { FUSABLE, hasGradientKernel, isRecording, takesExplicitPadding } from './backend.js';
@@ -25,7 +25,7 @@ export interface ConvolveAttributes {
 export function convolve2d(x: tf.Tensor4D, kernel: tf.Tensor4D, attributes: ConvolveAttributes, bias?: tf.Tensor1D, activation: ActivationKind = 'linear'): tf.Tensor4D {
   return tf.tidy(() => {
     const { strides, padding, dilations, groups } = attributes;
-    if (groups > 1 && hasNative('convolution', x, kernel)) return groupedNatively(x, kernel, attributes, bias, activation);
+    if (groups > 1 && suitsNativeConvolution(x, kernel, groups)) return groupedNatively(x, kernel, attributes, bias, activation);
     const strideAndDilation = (strides[0] > 1 || strides[1] > 1) && (dilations[0] > 1 || dilations[1] > 1);
     if (strideAndDilation) {
       const dense = convolve2d(x, kernel, { ...attributes, strides: [1, 1] }, bias, activation);

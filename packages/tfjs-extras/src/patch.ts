@@ -25,6 +25,9 @@ export interface Patch {
   apply(backend: string): Undo | Promise<Undo>;
 }
 
+/** The wasm package's own backend, and its build with threads under the name that @convkit/bench starts it by in Node. */
+export const WASM_BACKENDS: readonly string[] = ['wasm', 'wasm-threads'];
+
 /**
  * Registers a kernel in place of the stock one, which it gets (undefined where there is none).
  * The stock set-up and disposal stay: they bind the backend's own functions when the backend is started anew.

@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { GradientAttributes } from '../composed/index.js';
 import type { Clamp, ConvolutionKernelAttributes } from './kernel.js';
+import { nativeOf } from './module.js';
 import { KERNEL_NAMES, type KernelName } from './names.js';
 
 type Inputs = Readonly<Record<string, tf.Tensor | undefined>>;
@@ -12,6 +13,16 @@ type Inputs = Readonly<Record<string, tf.Tensor | undefined>>;
 /** Whether `install()` has put this kernel into the active backend, and it is for these tensors: float32 ones. */
 export function hasNative(name: KernelName, ...tensors: readonly tf.Tensor[]): boolean {
   return tf.getKernel(KERNEL_NAMES[name], tf.getBackend()) !== undefined && tensors.every(({ dtype }) => dtype === 'float32');
+}
+
+/** Groups up to which XNNPACK on several threads, group by group, is faster than a compiled kernel on one. */
+const FEW_GROUPS = 4;
+
+/** Whether {@link nativeConvolution} is there for these tensors, and worth it. */
+export function suitsNativeConvolution(x: tf.Tensor4D, kernel: tf.Tensor4D, groups: number): boolean {
+  if (!hasNative('convolution', x, kernel)) return false;
+  const native = nativeOf(tf.backend());
+  return 'heap' in native && !(native.heap.shared && groups <= FEW_GROUPS);
 }
 
 function runNative<T extends tf.Tensor | tf.Tensor[]>(name: KernelName, inputs: Inputs, attributes: object, others: Inputs = {}): T | undefined {

@@ -1,7 +1,7 @@
 /** Puts the compiled kernels in: under names of their own, for convkit's layers, and under TensorFlow.js' names. */
 import * as tf from '@tensorflow/tfjs-core';
 import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, type GradientAttributes } from '../composed/index.js';
-import { replaceKernel, type Finding, type Patch } from '../patch.js';
+import { replaceKernel, WASM_BACKENDS, type Finding, type Patch } from '../patch.js';
 import { resolveAttributes } from '../patches/convolution.js';
 import { compiledInputGradient, compiledKernelGradient, CONVOLUTION_KERNELS } from './convolution.js';
 import { compiledDepthwiseInputGradient, compiledDepthwiseKernelGradient, DEPTHWISE_KERNELS } from './depthwise.js';
@@ -21,7 +21,7 @@ async function probe(): Promise<Finding> {
 function nativePatch(name: string, kernels: readonly NativeKernel[]): Patch {
   return {
     name,
-    backends: ['wasm'],
+    backends: WASM_BACKENDS,
     probe,
     apply: (backendName) => {
       const remove = () => {
@@ -69,7 +69,7 @@ interface StockKernel {
 function stockPatch({ kernelName, depthwise, shapes, compiled, composed, worthwhile = () => true }: StockKernel): Patch {
   return {
     name: `${kernelName}, compiled`,
-    backends: ['wasm'],
+    backends: WASM_BACKENDS,
     probe,
     apply: (backendName) => replaceKernel(kernelName, backendName, () => ({ inputs, attrs, backend }) => {
       const tensors = inputs as unknown as GradientInputs;
