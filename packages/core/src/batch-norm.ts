@@ -1,3 +1,4 @@
+import { batchNormalize } from '@convkit/tfjs-extras/composed';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { activate, activationOption, type ActivationKind } from './activation.js';
@@ -15,18 +16,7 @@ function channelMean(x: tf.Tensor): tf.Tensor1D {
   return tf.mean(tf.reshape(spatialMean(x as tf.Tensor4D), [x.shape[0] as number, channels]), 0);
 }
 
-/**
- * Batch normalisation with given statistics: x gamma / sqrt(variance + epsilon) + (beta - mean gamma / sqrt(...)).
- * Two passes over x; tfjs' own kernel takes five times as long on wasm.
- */
-export function batchNormalize(x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, gamma: tf.Tensor | undefined, beta: tf.Tensor | undefined, epsilon: number): tf.Tensor {
-  return tf.tidy(() => {
-    const inverse = tf.rsqrt(tf.add(variance, epsilon));
-    const scale = gamma ? tf.mul(inverse, gamma) : inverse;
-    const shift = beta ? tf.sub(beta, tf.mul(mean, scale)) : tf.neg(tf.mul(mean, scale));
-    return tf.add(tf.mul(x, scale), shift);
-  });
-}
+export { batchNormalize };
 
 /**
  * Batch normalisation with the batch's own statistics, differentiable in x, gamma and beta.

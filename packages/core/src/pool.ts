@@ -1,4 +1,4 @@
-import { padOrCrop } from '@convkit/tfjs-extras/composed';
+import { averagePoolGradient, padOrCrop, raisePositive } from '@convkit/tfjs-extras/composed';
 import * as tf from '@tensorflow/tfjs-core';
 import { isRecording, takesExplicitPadding } from './backend.js';
 import { explicitPad, type Padding } from './padding.js';
@@ -13,7 +13,7 @@ export interface PoolAttributes {
 /**
  * Max pooling; padding never wins. [N, H, W, C] -> [N, H', W', C].
  * tfjs' wasm gradient misses windows whose values are all <= 0 (its running maximum starts at the smallest positive
- * float), so there the gradient kernel gets the input shifted to be positive; the arg max is the same.
+ * float), so there the gradient kernel gets the input raised above zero; the arg max is the same.
  */
 export function maxPool2d(x: tf.Tensor4D, { size, strides, padding }: PoolAttributes): tf.Tensor4D {
   if (!takesExplicitPadding() && padding.some((cells) => cells > 0)) {
@@ -28,9 +28,8 @@ export function maxPool2d(x: tf.Tensor4D, { size, strides, padding }: PoolAttrib
       value: y,
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => {
         const [savedInput, savedOutput] = saved as [tf.Tensor4D, tf.Tensor4D];
-        const shift = tf.sub(1, tf.min(savedInput));
         const attributes = { filterSize: [...size], strides: [...strides], pad: explicitPad(padding) };
-        return tf.engine().runKernel('MaxPoolGrad', { dy, input: tf.add(savedInput, shift), output: tf.add(savedOutput, shift) }, attributes) as tf.Tensor4D;
+        return tf.engine().runKernel('MaxPoolGrad', { dy, input: raisePositive(savedInput), output: raisePositive(savedOutput) }, attributes) as tf.Tensor4D;
       }),
     };
   });
@@ -89,7 +88,7 @@ export function spatialMean(x: tf.Tensor4D): tf.Tensor4D {
   if (!isRecording()) return forward(x);
   const mean = tf.customGrad((input) => ({
     value: forward(input as tf.Tensor4D),
-    gradFunc: (dy: tf.Tensor) => tf.mul(dy, tf.fill([1, h, w, 1], 1 / (h * w))),
+    gradFunc: (dy: tf.Tensor) => averagePoolGradient(dy as tf.Tensor4D, shape, { size: [h, w], strides: [1, 1], padding: [0, 0, 0, 0] }),
   }));
   return mean(x) as tf.Tensor4D;
 }

@@ -33,7 +33,7 @@ const FAULTS: Record<string, Fault> = {
     backend: 'wasm',
     run: () => {
       const { result, indexes } = tf.maxPoolWithArgmax(image([...negative, -8, -6, -7, -5], [1, 2, 4, 1]), 2, 2, 'valid');
-      return [result, indexes];
+      return [result as tf.Tensor, indexes as tf.Tensor];
     },
     right: [-1, -2, 1, 3],
   },
@@ -110,6 +110,11 @@ const FAULTS: Record<string, Fault> = {
       right: [-0.5, 0.5],
     }],
   ])),
+  'strided slice: integers stay integers': {
+    backend: 'wasm',
+    run: () => tf.stridedSlice(tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3], 'int32'), [1, 2], [0, 0], [-1, -2], 3, 3),
+    right: [6, 4, 3, 1],
+  },
   'gather: its gradient adds up what was taken twice': {
     backend: 'wasm',
     run: () => gradient((x) => tf.gather(x, tf.tensor1d([2, 0, 2], 'int32')), tf.ones([3, 2])),
@@ -159,6 +164,43 @@ describe('faults of the installed TensorFlow.js', () => {
   });
 });
 
+test('strided slices of any axes and steps are those of cpu', async () => {
+  const cases: [number[], number[], number[], number[]][] = [
+    [[2, 7, 6, 3], [0, 1, 0, 0], [2, 7, 5, 3], [1, 2, 3, 1]], [[7, 6], [1, 0], [6, 6], [3, 1]], [[5, 4, 6], [0, 1, 0], [5, 4, 6], [2, 1, 4]],
+    [[5, 4, 6], [4, 0, 5], [0, 4, 0], [-2, 2, -1]], [[3, 8], [0, 0], [3, 8], [1, 5]], [[9], [2], [9], [3]],
+  ];
+  const slices = async (backend: string) => {
+    await tf.setBackend(backend);
+    return tf.tidy(() => cases.map(([shape, ...slice]) => {
+      const y = tf.stridedSlice(tf.tensor(fixtureStream('x', shape), shape), ...slice);
+      return [y.shape, ...y.dataSync()];
+    }));
+  };
+  const right = await slices('cpu');
+  await tf.setBackend('wasm');
+  await install();
+  expect(await slices('wasm')).toEqual(right);
+  uninstall();
+});
+
+test('sums and means over an image are those of cpu', async () => {
+  const reductions = async (backend: string) => {
+    await tf.setBackend(backend);
+    return tf.tidy(() => [[0, 1, 2], [1, 2], [2, 1], [-2, -3], [0], [3], [0, 3]].flatMap((axes) => [true, false].flatMap((keepDims) => {
+      const x = tf.tensor(fixtureStream('x', [2, 5, 6, 3]), [2, 5, 6, 3]);
+      return [tf.sum(x, axes, keepDims), tf.mean(x, axes, keepDims)].map((y) => ({ shape: y.shape, values: [...y.dataSync()] }));
+    })));
+  };
+  const right = await reductions('cpu');
+  await tf.setBackend('wasm');
+  await install();
+  for (const [i, { shape, values }] of (await reductions('wasm')).entries()) {
+    expect(shape).toEqual(right[i]?.shape);
+    expect(distance(values, right[i]?.values ?? [])).toBeLessThan(2e-6);
+  }
+  uninstall();
+});
+
 describe('gradients agree with differences of the function', () => {
   beforeAll(async () => {
     await tf.setBackend('cpu');
@@ -166,7 +208,7 @@ describe('gradients agree with differences of the function', () => {
   });
   afterAll(uninstall);
 
-  const x = (...shape: number[]) => tf.tensor(fixtureStream('x', shape), shape) as tf.Tensor4D;
+  const x = (...shape: number[]) => tf.tensor<tf.Rank>(fixtureStream('x', shape), shape) as tf.Tensor4D;
   const cases: Record<string, [(x: tf.Tensor4D) => tf.Tensor, number[]]> = {
     'conv2d, dilation [2, 3], same': [(input) => tf.conv2d(input, x(3, 2, 2, 3), 1, 'same', 'NHWC', [2, 3]), [2, 7, 6, 2]],
     'conv2d, stride 3, explicit padding': [(input) => tf.conv2d(input, x(3, 3, 2, 3), 3, [[0, 0], [1, 2], [0, 1], [0, 0]]), [2, 7, 6, 2]],
@@ -176,9 +218,14 @@ describe('gradients agree with differences of the function', () => {
     'transposed convolution': [(input) => tf.conv2dTranspose(input, x(3, 3, 3, 2), [1, 7, 8, 3], 2, 'same'), [1, 4, 4, 2]],
     'average pooling 3x2, stride [2, 1], same': [(input) => tf.avgPool(input, [3, 2], [2, 1], 'same'), [2, 6, 5, 2]],
     'average pooling of one window that is padded': [(input) => tf.avgPool(input, 7, 7, 'same'), [1, 5, 6, 2]],
-    '3-D average pooling, same': [(input) => tf.avgPool3d(tf.reshape(input, [1, 4, 3, 3, 2]), [3, 2, 2], [2, 1, 2], 'same'), [4, 3, 3, 2]],
-    '3-D convolution, stride [2, 1, 2], same': [(input) => tf.conv3d(tf.reshape<tf.Rank.R5>(input, [1, 5, 3, 4, 2]), tf.reshape(x(3, 2, 3, 4), [3, 2, 3, 2, 2]), [2, 1, 2], 'same'), [5, 3, 4, 2]],
+    '3-D average pooling, same': [(input) => tf.avgPool3d(tf.reshape<tf.Rank.R5>(input, [1, 4, 3, 3, 2]), [3, 2, 2], [2, 1, 2], 'same'), [4, 3, 3, 2]],
+    '3-D convolution, stride [2, 1, 2], same': [(input) => tf.conv3d(tf.reshape<tf.Rank.R5>(input, [1, 5, 3, 4, 2]), tf.reshape<tf.Rank.R5>(x(3, 2, 3, 4), [3, 2, 3, 2, 2]), [2, 1, 2], 'same'), [5, 3, 4, 2]],
     'nearest upsampling': [(input) => tf.image.resizeNearestNeighbor(input, [7, 6]), [3, 3, 3, 2]],
+    'batch normalization in all of its inputs': [(input) => {
+      const [rows, channel] = [tf.reshape(input, [-1, 3]), (row: number) => tf.reshape(tf.slice(tf.reshape(input, [-1, 3]), [row, 0], [1, 3]), [3]) as tf.Tensor1D];
+      return tf.batchNorm(tf.reshape<tf.Rank.R4>(rows, [1, 4, 4, 3]), channel(0), tf.add(channel(1), 3) as tf.Tensor1D, channel(2), channel(3), 0.5);
+    }, [1, 4, 4, 3]],
+    'leaky relu and relu6': [(input) => tf.add(tf.leakyRelu(tf.mul(input, 1e3), 0.3), tf.relu6(tf.mul(input, 1e3))), [1, 1, 1, 5]],
     'grey-scale dilation': [(input) => tf.dilation2d(input, tf.reshape(x(1, 3, 3, 2), [3, 3, 2]), 2, 'same'), [1, 5, 5, 2]],
   };
 
@@ -197,7 +244,7 @@ describe('gradients agree with differences of the function', () => {
       const at = (sign: number) => scalar(tf.add(point, tf.mul(direction, sign * step))).dataSync()[0] as number;
       return Math.abs(analytic - (at(1) - at(-1)) / (2 * step)) / Math.max(Math.abs(analytic), 1);
     });
-    // The functions are linear (grey-scale dilation between its kinks), so the difference is exact up to float32 sums.
+    // The functions are linear (batch normalization is smooth, others have kinks elsewhere), so the difference is exact up to float32 sums.
     expect(error).toBeLessThan(2e-4);
   });
 });

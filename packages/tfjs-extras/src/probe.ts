@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { replaceKernel, type Finding, type Patch } from './patch.js';
+import { replaceGradient, replaceKernel, type Finding, type Patch } from './patch.js';
 
 /** One call of a kernel. */
 export interface KernelCall {
@@ -41,6 +41,48 @@ export function kernelPatch({ kernelName, backends, wrong, slow, make }: KernelR
     },
     apply: (backend) => replaceKernel(kernelName, backend, make),
   };
+}
+
+export interface GradientRemedy {
+  readonly kernelName: string;
+  /** What a bigger call has saved, the first of dy's shape, and its attributes. */
+  readonly slow: () => { saved: tf.Tensor[]; attrs: tf.NamedAttrMap };
+  /** The inputs whose gradients the probe asks for. */
+  readonly inputs: readonly string[];
+  readonly make: (stock: tf.GradConfig['gradFunc']) => tf.GradConfig['gradFunc'];
+}
+
+/** A patch of a gradient that is right and slow, put in where it is slow on the active backend. */
+export function gradientPatch({ kernelName, slow, inputs, make }: GradientRemedy): Patch {
+  return {
+    name: `gradient of ${kernelName}`,
+    backends: 'any',
+    probe: (backend) => {
+      const stock = (tf.getGradient(kernelName) as tf.GradConfig | undefined)?.gradFunc;
+      if (!stock) return { needed: false, reason: `there is no gradient of ${kernelName}` };
+      let finding: Finding | undefined;
+      tf.tidy(() => {
+        const { saved, attrs } = slow();
+        const [dy] = saved as [tf.Tensor];
+        const run = (gradFunc: tf.GradConfig['gradFunc']) => () => tf.tidy(() => {
+          const gradients = gradFunc(dy, saved, attrs);
+          const results = inputs.map((name) => gradients[name]?.() ?? tf.scalar(0));
+          return results[0] as tf.Tensor;
+        });
+        finding = slowness(`the gradient of ${kernelName} on ${backend}`, run(stock), run(make(stock)));
+      });
+      return finding ?? { needed: false, reason: 'it was not probed' };
+    },
+    apply: () => replaceGradient(kernelName, (stock) => {
+      if (!stock) throw new Error(`there is no gradient of ${kernelName}`);
+      return { ...stock, gradFunc: make(stock.gradFunc) };
+    }),
+  };
+}
+
+/** A tensor of both signs without order, for probes: what a branch costs depends on its data. */
+export function mixedSigns(shape: number[]): tf.Tensor {
+  return tf.tidy(() => tf.sin(tf.reshape(tf.range(0, tf.util.sizeFromShape(shape), 1, 'float32'), shape)));
 }
 
 function callKernel(kernel: tf.KernelFunc, { inputs, attrs }: KernelCall): tf.Tensor {

@@ -1,3 +1,4 @@
+export { batchNormalize } from './batch-norm.js';
 export {
   convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, insertZeros, padOrCrop, type GradientAttributes, type Padding,
 } from './convolution-gradient.js';

@@ -1,7 +1,7 @@
 /** The gradient kernels of convolutions, which wasm lacks or has as scalar loops, and which cpu reads element by element. */
 import * as tf from '@tensorflow/tfjs-core';
 import { convolutionFilterGradient, convolutionInputGradient, depthwiseFilterGradient, depthwiseInputGradient, type GradientAttributes } from '../composed/index.js';
-import type { Patch } from '../patch.js';
+import { WASM_BACKENDS, type Patch } from '../patch.js';
 import { kernelPatch } from '../probe.js';
 
 type Shape4D = [number, number, number, number];
@@ -38,28 +38,28 @@ const slowCall = { strides: [1, 1], dilations: [1, 1], pad: 'same', dataFormat: 
 
 const filterGradient = kernelPatch({
   kernelName: 'Conv2DBackpropFilter',
-  backends: ['wasm', 'cpu'],
+  backends: [...WASM_BACKENDS, 'cpu'],
   slow: () => ({ inputs: { x: ramp([2, 10, 10, 8]), dy: ramp([2, 10, 10, 8]) }, attrs: { ...slowCall, filterShape: [3, 3, 8, 8] } }),
   make: () => kernel4D(({ x, dy }, attrs) => convolutionFilterGradient(x as tf.Tensor4D, dy as tf.Tensor4D, attrs.filterShape, resolveAttributes((x as tf.Tensor4D).shape, attrs.filterShape, attrs, false))),
 });
 
 const inputGradient = kernelPatch({
   kernelName: 'Conv2DBackpropInput',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   slow: () => ({ inputs: { dy: ramp([4, 14, 14, 32]), filter: ramp([3, 3, 32, 32]) }, attrs: { ...slowCall, inputShape: [4, 14, 14, 32] } }),
   make: () => kernel4D(({ dy, filter }, attrs) => convolutionInputGradient(dy as tf.Tensor4D, filter as tf.Tensor4D, attrs.inputShape, resolveAttributes(attrs.inputShape, (filter as tf.Tensor4D).shape, attrs, false))),
 });
 
 const depthwiseFilter = kernelPatch({
   kernelName: 'DepthwiseConv2dNativeBackpropFilter',
-  backends: ['wasm', 'cpu'],
+  backends: [...WASM_BACKENDS, 'cpu'],
   slow: () => ({ inputs: { x: ramp([2, 16, 16, 16]), dy: ramp([2, 16, 16, 16]) }, attrs: { ...slowCall, filterShape: [3, 3, 16, 1] } }),
   make: () => kernel4D(({ x, dy }, attrs) => depthwiseFilterGradient(x as tf.Tensor4D, dy as tf.Tensor4D, attrs.filterShape, resolveAttributes((x as tf.Tensor4D).shape, attrs.filterShape, attrs, true))),
 });
 
 const depthwiseInput = kernelPatch({
   kernelName: 'DepthwiseConv2dNativeBackpropInput',
-  backends: ['wasm', 'cpu'],
+  backends: [...WASM_BACKENDS, 'cpu'],
   slow: () => ({ inputs: { dy: ramp([2, 16, 16, 16]), filter: ramp([3, 3, 16, 1]) }, attrs: { ...slowCall, inputShape: [2, 16, 16, 16] } }),
   make: () => kernel4D(({ dy, filter }, attrs) => depthwiseInputGradient(dy as tf.Tensor4D, filter as tf.Tensor4D, attrs.inputShape, resolveAttributes(attrs.inputShape, (filter as tf.Tensor4D).shape, attrs, true))),
 });

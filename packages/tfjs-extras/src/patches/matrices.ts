@@ -1,6 +1,6 @@
 /** Matrix products of wasm: slow with a transpose flag, wrong where a bias is fused into a batched or transposed one. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Patch } from '../patch.js';
+import { WASM_BACKENDS, type Patch } from '../patch.js';
 import { kernelPatch } from '../probe.js';
 
 interface ProductAttributes {
@@ -20,7 +20,7 @@ function swapLast(x: tf.Tensor): tf.Tensor {
 /** One matrix by one matrix goes through XNNPACK only without flags. */
 const batchMatMul = kernelPatch({
   kernelName: 'BatchMatMul',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   slow: () => ({ inputs: { a: tf.ones([1, 256, 64]), b: tf.ones([1, 256, 64]) }, attrs: { transposeA: true, transposeB: false } }),
   make: (stock) => ({ inputs, backend, attrs }) => {
     if (!stock) throw new Error('the stock kernel is needed');
@@ -46,7 +46,7 @@ function activate(x: tf.Tensor, { activation = 'linear', leakyreluAlpha = 0.2 }:
 /** Stock adds the bias once for every 48 columns of the inner axis, and cuts partial sums off. */
 const fusedMatMul = kernelPatch({
   kernelName: '_FusedMatMul',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({ inputs: { a: tf.ones([2, 1, 49]), b: tf.ones([2, 49, 1]), bias: tf.ones([1]) }, attrs: { transposeA: false, transposeB: false, activation: 'linear' }, expected: [50, 50] }),
   make: (stock) => ({ inputs, backend, attrs }) => {
     if (!stock) throw new Error('the stock kernel is needed');

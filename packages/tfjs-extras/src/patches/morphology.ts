@@ -1,7 +1,7 @@
 /** Grey-scale dilation on wasm: the stock kernels start from the smallest positive float and never see a maximum <= 0. */
 import * as tf from '@tensorflow/tfjs-core';
 import { padOrCrop } from '../composed/index.js';
-import type { Patch } from '../patch.js';
+import { WASM_BACKENDS, type Patch } from '../patch.js';
 import { kernelPatch, type KernelCall } from '../probe.js';
 
 interface DilationAttributes {
@@ -18,7 +18,7 @@ const call = (dy?: tf.Tensor): KernelCall => ({
 /** y = max over the taps of x[i s + a d, j s + b d] + filter[a, b]; a tap outside of x does not count. */
 const dilation = kernelPatch({
   kernelName: 'Dilation2D',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({ ...call(), expected: [-1] }),
   make: () => ({ inputs, attrs }) => tf.tidy(() => {
     const [x, filter] = [inputs['x'] as tf.Tensor4D, inputs['filter'] as tf.Tensor3D];
@@ -52,14 +52,14 @@ function lifted(stock: tf.KernelFunc | undefined): tf.KernelFunc {
 
 const inputGradient = kernelPatch({
   kernelName: 'Dilation2DBackpropInput',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({ ...call(tf.ones([1, 1, 1, 1])), expected: [0, 1, 0, 0] }),
   make: lifted,
 });
 
 const filterGradient = kernelPatch({
   kernelName: 'Dilation2DBackpropFilter',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({ ...call(tf.ones([1, 1, 1, 1])), expected: [0, 1, 0, 0] }),
   make: lifted,
 });

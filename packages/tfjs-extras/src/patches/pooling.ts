@@ -1,7 +1,7 @@
 /** Pooling kernels of wasm: gradients and arg max of windows without a positive value, and gradients of large windows. */
 import * as tf from '@tensorflow/tfjs-core';
 import { averagePoolGradient, raisePositive } from '../composed/index.js';
-import type { Patch } from '../patch.js';
+import { WASM_BACKENDS, type Patch } from '../patch.js';
 import { kernelPatch } from '../probe.js';
 
 interface PoolKernelAttributes {
@@ -29,14 +29,14 @@ function raised(stock: tf.KernelFunc | undefined): tf.KernelFunc {
 
 const maxPoolGrad = kernelPatch({
   kernelName: 'MaxPoolGrad',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({ inputs: { dy: tf.ones([1, 1, 1, 1]), input: tf.tensor4d([-4, -1, -3, -2], [1, 2, 2, 1]), output: tf.fill([1, 1, 1, 1], -1) }, attrs: pooling2, expected: [0, 1, 0, 0] }),
   make: raised,
 });
 
 const maxPool3DGrad = kernelPatch({
   kernelName: 'MaxPool3DGrad',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({ inputs: { dy: tf.ones([1, 1, 1, 1, 1]), input: tf.tensor5d([-4, -1, -3, -2], [1, 1, 2, 2, 1]), output: tf.fill([1, 1, 1, 1, 1], -1) }, attrs: pooling3, expected: [0, 1, 0, 0] }),
   make: raised,
 });
@@ -44,7 +44,7 @@ const maxPool3DGrad = kernelPatch({
 /** The maximum over the window's rows and columns, then over its depths: two 2-D poolings, which are right. */
 const maxPool3D = kernelPatch({
   kernelName: 'MaxPool3D',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({ inputs: { x: tf.tensor5d([-4, -1, -3, -2], [1, 1, 2, 2, 1]) }, attrs: pooling3, expected: [-1] }),
   make: () => ({ inputs, attrs }) => tf.tidy(() => {
     const x = inputs['x'] as tf.Tensor5D;
@@ -65,7 +65,7 @@ const maxPool3D = kernelPatch({
 /** The stock kernel's positions of the raised input; the values are those of max pooling. */
 const maxPoolWithArgmax = kernelPatch({
   kernelName: 'MaxPoolWithArgmax',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({ inputs: { x: tf.tensor4d([-4, -1, -3, -2], [1, 2, 2, 1]) }, attrs: { ...pooling2, includeBatchInIndex: false }, expected: [-1] }),
   make: (stock) => ({ inputs, backend, attrs }) => {
     if (!stock || !attrs) throw new Error('the stock kernel and its attributes are needed');
@@ -81,7 +81,7 @@ const maxPoolWithArgmax = kernelPatch({
 /** Stock divides by all cells of a window, while the pooling itself leaves padding out; on wasm it takes a step for every cell of every window. */
 const avgPoolGrad = kernelPatch({
   kernelName: 'AvgPoolGrad',
-  backends: ['wasm', 'cpu', 'webgl', 'webgpu'],
+  backends: [...WASM_BACKENDS, 'cpu', 'webgl', 'webgpu'],
   wrong: () => ({ inputs: { dy: tf.ones([1, 2, 1, 1]), input: tf.ones([1, 2, 1, 1]) }, attrs: { filterSize: [2, 1], strides: [1, 1], pad: 'same' }, expected: [0.5, 1.5] }),
   slow: () => ({ inputs: { dy: tf.ones([1, 1, 1, 32]), input: tf.ones([1, 24, 24, 32]) }, attrs: { filterSize: [24, 24], strides: [1, 1], pad: 'valid' } }),
   make: () => ({ inputs, attrs }) => {
@@ -96,7 +96,7 @@ const avgPoolGrad = kernelPatch({
 /** The mean over a box is the mean over its depths of the means over its planes, so its gradient is that of two 2-D poolings. */
 const avgPool3DGrad = kernelPatch({
   kernelName: 'AvgPool3DGrad',
-  backends: ['wasm', 'cpu', 'webgl', 'webgpu'],
+  backends: [...WASM_BACKENDS, 'cpu', 'webgl', 'webgpu'],
   wrong: () => ({ inputs: { dy: tf.ones([1, 2, 1, 1, 1]), input: tf.ones([1, 2, 1, 1, 1]) }, attrs: { filterSize: [2, 1, 1], strides: [1, 1, 1], pad: 'same' }, expected: [0.5, 1.5] }),
   make: () => ({ inputs, attrs }) => tf.tidy(() => {
     const [dy, input] = [inputs['dy'] as tf.Tensor5D, inputs['input'] as tf.Tensor5D];

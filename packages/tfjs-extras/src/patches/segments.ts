@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Patch } from '../patch.js';
+import { WASM_BACKENDS, type Patch } from '../patch.js';
 import { kernelPatch } from '../probe.js';
 
 /**
@@ -8,7 +8,7 @@ import { kernelPatch } from '../probe.js';
  */
 const unsortedSegmentSum = kernelPatch({
   kernelName: 'UnsortedSegmentSum',
-  backends: ['wasm', 'cpu'],
+  backends: [...WASM_BACKENDS, 'cpu'],
   slow: () => ({ inputs: { x: tf.ones([64, 8]), segmentIds: tf.range(0, 64, 1, 'int32') }, attrs: { numSegments: 64 } }),
   make: () => ({ inputs, attrs }) => tf.tidy(() => {
     const [x, ids] = [inputs['x'] as tf.Tensor, inputs['segmentIds'] as tf.Tensor];

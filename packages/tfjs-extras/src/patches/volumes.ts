@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { insertZeros, padOrCrop, type Padding } from '../composed/index.js';
-import type { Patch } from '../patch.js';
+import { WASM_BACKENDS, type Patch } from '../patch.js';
 import { kernelPatch } from '../probe.js';
 
 type Shape5D = [number, number, number, number, number];
@@ -17,7 +17,7 @@ function byPlanes(x: tf.Tensor5D, image: (planes: tf.Tensor4D) => tf.Tensor4D, c
 /** Zero-stuffed dy, convolved with the flipped filter whose channels are exchanged. The stock kernel forgets where a window starts. */
 const conv3DInputGradient = kernelPatch({
   kernelName: 'Conv3DBackpropInputV2',
-  backends: ['wasm'],
+  backends: WASM_BACKENDS,
   wrong: () => ({
     inputs: { dy: tf.tensor5d([1, 2, 4], [1, 3, 1, 1, 1]), filter: tf.tensor5d([1, 10], [2, 1, 1, 1, 1]) },
     attrs: { strides: [1, 1, 1], pad: 'valid', inputShape: [1, 4, 1, 1, 1] },
