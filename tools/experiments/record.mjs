@@ -40,10 +40,10 @@ export const mean = (values) => values.reduce((sum, value) => sum + value, 0) / 
 
 /**
  * Writes results/<experiment>.json, whole or not at all.
- * @param {{ experiment: string, question: string, settings: object, runs: readonly object[], summary: object }} result
+ * @param {{ experiment: string, script?: string, question: string, settings: object, runs: readonly object[], summary: object }} result script: what ran, where it is not this folder's file of that name
  */
-export async function record({ experiment, ...result }) {
-  const words = [`node tools/experiments/${experiment}.mjs`, ...process.argv.slice(2)];
+export async function record({ experiment, script = `tools/experiments/${experiment}.mjs`, ...result }) {
+  const words = [`node ${script}`, ...process.argv.slice(2)];
   const environment = { os: `${os.type()} ${os.arch()}`, cpu: os.cpus()[0]?.model.trim() ?? 'unknown', cores: os.availableParallelism(), runtime: `node ${process.versions.node}`, load: os.loadavg()[0], ...source() };
   const content = { experiment, command: words.join(' '), created: new Date().toISOString(), environment, ...result };
   const file = path.join(RESULTS, `${experiment}.json`);

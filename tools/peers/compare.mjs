@@ -2,17 +2,19 @@
 // (A B B A a round), and prints the ratio of the medians of every pair. Needs a Python with torch and torchvision.
 // usage: node tools/peers/compare.mjs --models resnet18,... --threads 1,2 [--task infer|train] [--batch N] [--size PX] [--rounds R] [--runs R]
 //        [--python python3] [--exports FOLDER of torch-MODEL.onnx] [--engines wasm,...]
+//        [--record] writes tools/experiments/results/peers-TASK.json
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { median } from '@convkit/bench/statistics';
+import { record } from '../experiments/record.mjs';
+import { meansOf, rowOf } from './summary.mjs';
 
 const here = import.meta.dirname;
 const { values } = parseArgs({
   options: {
     models: { type: 'string' }, threads: { type: 'string', default: '1' }, task: { type: 'string', default: 'infer' }, batch: { type: 'string', default: '1' }, size: { type: 'string', default: '224' },
-    rounds: { type: 'string', default: '3' }, runs: { type: 'string', default: '15' }, python: { type: 'string', default: 'python3' }, exports: { type: 'string' }, engines: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '3' }, runs: { type: 'string', default: '15' }, python: { type: 'string', default: 'python3' }, exports: { type: 'string' }, engines: { type: 'string', default: '' }, record: { type: 'boolean', default: false },
   },
 });
 if (values.models === undefined) throw new Error('--models must name at least one model');
@@ -35,31 +37,34 @@ function time([command, args]) {
 }
 
 console.log(`load before: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);
-const rows = [];
+const runs = [];
 for (const model of values.models.split(',')) {
   for (const threads of values.threads.split(',').map(Number)) {
     const { ours, ...others } = peers(model, threads);
-    for (const [name, peer] of Object.entries(others)) {
+    for (const [peer, command] of Object.entries(others)) {
       const pairs = [];
       try {
         for (let round = 0; round < Number(values.rounds); round++) {
-          const [a, b] = [time(ours()), time(peer())];
-          const [d, c] = [time(peer()), time(ours())];
+          const [a, b] = [time(ours()), time(command())];
+          const [d, c] = [time(command()), time(ours())];
           pairs.push({ ours: a, other: b }, { ours: c, other: d });
         }
       } catch (error) {
-        console.error(`${model}, ${name}: ${String(error.message).split('\n')[0]}`);
+        console.error(`${model}, ${peer}: ${String(error.message).split('\n')[0]}`);
         continue;
       }
-      const ratios = pairs.map((pair) => pair.other / pair.ours);
-      const row = {
-        model, threads, peer: name, 'peer ms': Number(median(pairs.map(({ other }) => other)).toFixed(2)), 'our ms': Number(median(pairs.map((pair) => pair.ours)).toFixed(2)),
-        'peer / ours': Number(median(ratios).toFixed(3)), range: `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`,
-      };
-      rows.push(row);
-      console.error(Object.values(row).join('  '));
+      runs.push({ model, threads, peer, load: Number((loadavg()[0] ?? 0).toFixed(2)), pairs });
+      console.error(Object.values(rowOf(runs.at(-1))).join('  '));
     }
   }
 }
-console.table(rows);
+console.table(runs.map(rowOf));
 console.log(`load after: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);
+if (values.record) {
+  const { models, record: _, python: __, exports: ___, ...settings } = values;
+  await record({
+    experiment: `peers-${values.task}`, script: 'tools/peers/compare.mjs',
+    question: 'How many times our time do others take for the same network, in fresh processes that take turns?',
+    settings, runs, summary: { rows: runs.map(rowOf), means: meansOf(runs) },
+  });
+}
