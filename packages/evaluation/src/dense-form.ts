@@ -120,55 +120,63 @@ function slide(graph: Graph, ends: Ends, [height, width, channels]: ImageShape):
   return rewrite(graph, (node, inputs, builder) => {
     if (node.kind === 'input') return builder.input([node.shape[0] ?? null, height, width, channels]);
     if (!isOp(node)) return undefined;
-    const [x] = inputs as [GraphNode];
-    const [old] = node.inputs as [GraphNode];
     const end = ends.get(node);
-    if (end === 'pool') {
-      vectors.add(node);
-      const window = { size: sizeOf(old), strides: [1, 1], padding: [0, 0, 0, 0] } as const;
-      if (isKind(node, 'reduce') && node.attributes.kind === 'sum') return refuse(node, 'sums over the image; a mean or a maximum has a dense form');
-      return isKind(node, 'reduce') && node.attributes.kind === 'max' ? builder.op('maxPool', [x], window) : builder.op('avgPool', [x], { ...window, counted: [0, 0, 0, 0] });
-    }
-    if (end === 'cells') return x;
-    if (end !== undefined) {
-      vectors.add(node);
-      if (end.window[0] * end.window[1] > 1) flat.set(node, end);
-      return x;
-    }
-    if (!node.inputs.some((input) => vectors.has(input))) return bodyOp(node, inputs, builder);
+    if (end === 'cells') return inputs[0];
+    if (end === undefined && !node.inputs.some((input) => vectors.has(input))) return bodyOp(node, inputs, builder);
     vectors.add(node);
-    const flattened = flat.get(old);
-    if (isKind(node, 'dense')) {
-      const [, kernel, ...bias] = inputs as [GraphNode, GraphNode, ...GraphNode[]];
-      const { window, cells } = flattened ?? { window: [1, 1], cells: [1, 1] };
-      const filters = kernel.shape[1] as number;
-      const image = builder.derived({ kind: 'reshape', shape: [...cells, (kernel.shape[0] as number) / (cells[0] * cells[1]), filters] }, [kernel]);
-      const spread = same(window, cells) ? image : builder.derived({ kind: 'cells', size: window }, [image]);
-      return builder.opWith('conv2d', [x, spread, ...bias], ONE_BY_ONE, node.fused);
+    if (end === 'pool') return poolOp(node, inputs, builder);
+    if (end !== undefined) {
+      if (end.window[0] * end.window[1] > 1) flat.set(node, end);
+      return inputs[0];
     }
-    if (flattened !== undefined) {
-      if (!isKind(node, 'activation') || node.attributes.kind === 'softmax' || !same(flattened.window, flattened.cells)) return refuse(node, 'stands between the flattened image and its dense layer');
-      flat.set(node, flattened);
-      return undefined;
-    }
-    if (POINTWISE.has(node.kind) || (isKind(node, 'conv2d') && isDot(node))) return undefined;
-    if (isKind(node, 'reshape') && node.shape.at(-1) === old.shape.at(-1) && (node.shape.length === 2 || isDot(node))) return x;
-    if (isKind(node, 'concat') && node.attributes.axis === old.shape.length - 1) return builder.op('concat', inputs, { axis: 3 });
-    if (isKind(node, 'slice') && node.attributes.axis === old.shape.length - 1) return builder.op('slice', [x], { ...node.attributes, axis: 3 });
-    if (isKind(node, 'take') && node.attributes.axis === old.shape.length - 1) return builder.op('take', [x], { ...node.attributes, axis: 3 });
-    return refuse(node, 'has no dense form in a classifier');
+    const flattened = flat.get(node.inputs[0] as GraphNode);
+    if (isKind(node, 'dense')) return denseOp(node, inputs, builder, flattened ?? { window: [1, 1], cells: [1, 1] });
+    if (flattened === undefined) return vectorOp(node, inputs, builder);
+    if (!isKind(node, 'activation') || node.attributes.kind === 'softmax' || !same(flattened.window, flattened.cells)) return refuse(node, 'stands between the flattened image and its dense layer');
+    flat.set(node, flattened);
+    return undefined;
   });
 }
 
+type Builder = Parameters<Visitor>[2];
+
+/** A pool over all of the network's own map, as one of that size with stride 1. */
+function poolOp(node: OpNode, [x]: readonly GraphNode[], builder: Builder): GraphNode {
+  const window = { size: sizeOf(node.inputs[0] as GraphNode), strides: [1, 1], padding: [0, 0, 0, 0] } as const;
+  const kind = isKind(node, 'reduce') ? node.attributes.kind : 'mean';
+  if (kind === 'sum') return refuse(node, 'sums over the image; a mean or a maximum has a dense form');
+  return kind === 'max' ? builder.op('maxPool', [x as GraphNode], window) : builder.op('avgPool', [x as GraphNode], { ...window, counted: [0, 0, 0, 0] });
+}
+
+/** A dense layer as a convolution: over the image that was flattened in front of it, or over one position. */
+function denseOp(node: OpNode, inputs: readonly GraphNode[], builder: Builder, { window, cells }: Flattened): GraphNode {
+  const [x, kernel, ...bias] = inputs as [GraphNode, GraphNode, ...GraphNode[]];
+  const [rows, filters] = kernel.shape as [number, number];
+  const image = builder.derived({ kind: 'reshape', shape: [...cells, rows / (cells[0] * cells[1]), filters] }, [kernel]);
+  const spread = same(window, cells) ? image : builder.derived({ kind: 'cells', size: window }, [image]);
+  return builder.opWith('conv2d', [x, spread, ...bias], ONE_BY_ONE, node.fused);
+}
+
+/** What else a classifier does with vectors, at every position; undefined keeps the op. */
+function vectorOp(node: OpNode, inputs: readonly GraphNode[], builder: Builder): GraphNode | undefined {
+  const [before] = node.inputs as [GraphNode];
+  const isLast = (axis: number) => axis === before.shape.length - 1;
+  if (POINTWISE.has(node.kind) || (isKind(node, 'conv2d') && isDot(node))) return undefined;
+  if (isKind(node, 'reshape') && node.shape.at(-1) === before.shape.at(-1) && (node.shape.length === 2 || isDot(node))) return inputs[0];
+  if (isKind(node, 'concat') && isLast(node.attributes.axis)) return builder.op('concat', inputs, { axis: 3 });
+  if (isKind(node, 'slice') && isLast(node.attributes.axis)) return builder.op('slice', inputs, { ...node.attributes, axis: 3 });
+  if (isKind(node, 'take') && isLast(node.attributes.axis)) return builder.op('take', inputs, { ...node.attributes, axis: 3 });
+  return refuse(node, 'has no dense form in a classifier');
+}
+
 /** An op in front of the classifier, at the new size. */
-function bodyOp(node: OpNode, inputs: readonly GraphNode[], builder: Parameters<Visitor>[2]): GraphNode | undefined {
+function bodyOp(node: OpNode, inputs: readonly GraphNode[], builder: Builder): GraphNode {
   const count = (shape: readonly (number | null)[]) => shape.slice(1).reduce<number>((product, n) => product * (n ?? 1), 1);
   const moved = count(inputs[0]?.shape ?? []) !== count(node.inputs[0]?.shape ?? []);
   if (moved && (isKind(node, 'reshape') || isKind(node, 'resize'))) return refuse(node, 'takes images of one size only');
   try {
     return builder.opWith(node.kind, inputs, node.attributes, node.fused);
   } catch (cause) {
-    if (cause instanceof DenseFormError) throw cause;
     throw new DenseFormError(`layer "${node.origin.layer}" of class ${node.origin.type} does not take images of another size: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }

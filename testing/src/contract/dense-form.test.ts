@@ -36,7 +36,10 @@ const REFUSED: Readonly<Record<string, RegExp>> = {
   stn_tiny: /layer "fc_loc\.flatten" of class Flatten takes images of one size only/,
 };
 
-test.each(ROWS.map(({ id }) => id))('%s answers at every stride of a larger image, or says which layer cannot', (id) => {
+/** The first and the last of every family, and what is refused: the ways to end are few. */
+const SOME = ROWS.filter(({ id, family }) => Object.hasOwn(REFUSED, id) || [0, -1].some((at) => ROWS.filter((row) => row.family === family).at(at)?.id === id));
+
+test.each(SOME.map(({ id }) => id))('%s answers at every stride of a larger image, or says which layer cannot', (id) => {
   const network = zoo.get(id).build({ initialWeights: 'zeros' });
   const [height, width, channels] = zoo.get(id).input;
   const larger = () => {
