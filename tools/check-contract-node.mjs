@@ -1,6 +1,6 @@
 // Runs the contract of every block and layer in Node on wasm-threads and on webgpu (through Dawn). Where there is no GPU, webgpu
 // computes on the software GPU of Debian's chromium; where there is neither, or no package `webgpu`, it says so and passes.
-// `node tools/check-contract-node.mjs [--short] [backend [prefix]]`: one row of each export; one backend; rows whose name begins so.
+// `node tools/check-contract-node.mjs [--short] [backend [prefix]]`: one row of every third export; one backend; rows whose name begins so.
 import { checkBackend, NODE_BACKENDS, printReport, surroundings } from './contract.mjs';
 
 const short = process.argv.includes('--short');

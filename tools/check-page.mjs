@@ -1,15 +1,17 @@
 // Opens the built leaderboard in Chromium over the recorded results and looks at it as a visitor would: rows, points of
-// the plot, sorting, no error, no request to anywhere else. Needs a build, records in bench/results, and a Chromium
+// the plot, sorting, a network run on every engine of the page, no error, no request to anywhere else. Needs a build, records in bench/results, and a Chromium
 // (CHROMIUM, or /usr/bin/chromium); without a browser it says so and passes.
 // `node tools/check-page.mjs --screenshots FOLDER` also keeps pictures, light, dark and narrow.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+import { BROWSER, FLAGS } from './check-contract-browser.mjs';
 import { ROOT } from './workspace.mjs';
 
-const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+/** A small network, which the software GPU runs too. */
+const RUN_MODEL = 'resnet_tiny';
+const RUN_MS = 60_000;
 
 /** Starts `convkit serve` on a free port. @returns {Promise<{ url: string, stop: () => void }>} */
 function serve() {
@@ -25,6 +27,26 @@ function serve() {
     child.stderr.on('data', read);
     child.on('exit', (code) => reject(new Error(`convkit serve ended with ${code}: ${text}`)));
   });
+}
+
+/** Opens "Run it here" and runs a network on every engine of the page. @param {import('playwright-core').Page} page */
+async function runHere(page) {
+  await page.locator('.run-here > summary').click();
+  await page.waitForSelector('.run-here select');
+  must(await page.evaluate(() => crossOriginIsolated), 'the page is cross-origin isolated');
+  await page.selectOption('.run-here select', RUN_MODEL);
+  await page.locator('.run-here button').click();
+  await page.waitForSelector('.run-here table:not([hidden])', { timeout: RUN_MS });
+  const rows = await page.locator('.run-here tbody tr').all();
+  /** @type {string[]} */
+  const ran = [];
+  for (const row of rows) {
+    const [engine = '', on = '', time = '', ratio = ''] = await row.locator('th, td').allInnerTexts();
+    must(/^[\d.]+ ms$/.test(time) && Number(ratio) > 0, `${engine} ran ${RUN_MODEL}: ${time}, ${ratio} of the reference, on ${on}`);
+    if (engine === 'wasm' || engine === 'onnxruntime-web') must(/thread/.test(on), `${engine} says its threads`);
+    ran.push(engine);
+  }
+  must(['wasm', 'webgl', 'webgpu', 'onnxruntime-web'].every((engine) => ran.includes(engine)), `every engine of the page ran: ${ran.join(', ')}`);
 }
 
 /** @param {boolean} condition @param {string} what */
@@ -46,7 +68,7 @@ try {
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  page.on('request', (request) => !request.url().startsWith(server.url) && !request.url().startsWith('data:') && problems.push(`asks ${request.url()}`));
+  page.on('request', (request) => !request.url().startsWith(server.url) && !/^(data|blob):/.test(request.url()) && problems.push(`asks ${request.url()}`));
   await page.goto(server.url);
   await page.waitForSelector('.tabulator-row');
   const names = () => page.locator('.tabulator-row .tabulator-cell:first-child').allInnerTexts();
@@ -64,6 +86,7 @@ try {
     const first = await page.locator(`.tabulator-row .tabulator-cell[tabulator-field="${field}"]`).first().innerText();
     must(/\d/.test(first), `sorted by speed ${direction} way, models without one stay below`);
   }
+  await runHere(page);
   if (folder !== undefined) {
     mkdirSync(folder, { recursive: true });
     for (const [name, colorScheme, width] of /** @type {const} */ ([['light', 'light', 1280], ['dark', 'dark', 1280], ['narrow', 'light', 420]])) {

@@ -4,6 +4,8 @@ import { readResults } from '../../bench/src/records/read.js';
 
 const FOLDER = fileURLToPath(new URL('../../bench/results', import.meta.url));
 
+const ISOLATION = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
 /** Puts the recorded results beside the page at build time, and serves them fresh during development. */
 function results(): Plugin {
   const json = async (): Promise<string> => JSON.stringify({ generated: new Date().toISOString(), ...(await readResults(FOLDER)) });
@@ -26,7 +28,14 @@ function results(): Plugin {
 export default defineConfig({
   // Relative: the page works from any folder of any static file server.
   base: './',
-  resolve: { conditions: ['@convkit/source', 'module', 'browser', 'import', 'default'] },
-  build: { target: 'es2023', chunkSizeWarningLimit: 700 },
+  resolve: {
+    conditions: ['@convkit/source', 'module', 'browser', 'import', 'default'],
+    // @convkit/onnx names the runtime of Node as its default; the page passes its own.
+    alias: { 'onnxruntime-node': 'onnxruntime-web/wasm' },
+  },
+  // As `convkit serve` sends them: without, wasm has one thread.
+  server: { headers: ISOLATION },
+  preview: { headers: ISOLATION },
+  build: { target: 'es2023', chunkSizeWarningLimit: 1000 },
   plugins: [results()],
 });

@@ -27,6 +27,13 @@ it('serves the page', async () => {
   expect((await fetch(served.url, { method: 'POST' })).status).toBe(405);
 });
 
+it('isolates the page, its files and its records, so that wasm may have threads in it', async () => {
+  for (const path of ['', 'results.json', 'none']) {
+    const { headers } = await fetch(`${served.url}${path}`);
+    expect([headers.get('cross-origin-opener-policy'), headers.get('cross-origin-embedder-policy')], path).toEqual(['same-origin', 'require-corp']);
+  }
+});
+
 it('serves the records as they are now', async () => {
   expect(await fetchJson()).toMatchObject({ records: [], warnings: [], generated: expect.stringMatching(/Z$/) });
   const { record, file } = await writeRecord(join(folder, 'results'), sampleCost());

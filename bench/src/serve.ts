@@ -21,6 +21,9 @@ export interface Served {
   close(): Promise<void>;
 }
 
+/** What makes the page cross-origin isolated: browsers give shared memory, and so threads in wasm, and fine clocks to such pages only. */
+const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp', 'cross-origin-resource-policy': 'same-origin' };
+
 /**
  * Serves the page on this machine only (127.0.0.1), with `results.json` read anew from the results folder at every
  * request. Port 0 takes any free one. Throws an error of the environment when the port is taken.
@@ -29,6 +32,7 @@ export async function serveLeaderboard(options: { page: string; results: string;
   const files = sirv(options.page, { dev: true, etag: true });
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0];
+    for (const [header, value] of Object.entries(ISOLATION)) response.setHeader(header, value);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     } else if (path === '/results.json') {

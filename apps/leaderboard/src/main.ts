@@ -24,7 +24,7 @@ function start(app: HTMLElement, results: Results): void {
   byId('summary').textContent = summary(results, board.rows.length);
   const excluded = excludedSection(results.excluded);
   if (board.rows.length === 0) {
-    app.replaceChildren(noResults(results), excluded ?? '');
+    app.replaceChildren(noResults(results), runSection(), excluded ?? '');
     return;
   }
   const [controlsHost, tableHost, notes, axesHost, plotHost] = [h('div'), h('div', { class: 'table', 'aria-label': 'Results' }), h('div'), h('div', { class: 'controls' }), h('figure', { class: 'plot' })];
@@ -33,6 +33,7 @@ function start(app: HTMLElement, results: Results): void {
     h('section', { 'aria-labelledby': 'models' }, h('h2', { id: 'models', class: 'visually-hidden' }, 'Models'), controlsHost, h('div', { class: 'frame' }, tableHost), notes),
     h('section', { 'aria-labelledby': 'trade' }, h('div', { class: 'plot-head' }, h('h2', { id: 'trade' }, 'What the cost buys'), axesHost), plotHost,
       plotNote),
+    runSection(),
     excluded ?? '',
   );
 
@@ -75,6 +76,16 @@ function start(app: HTMLElement, results: Results): void {
     render();
   });
   new ResizeObserver(render).observe(plotHost);
+}
+
+/** Engines, models and the code that times them are loaded when somebody opens it. */
+function runSection(): HTMLElement {
+  const host = h('div', {}, h('p', { class: 'note' }, 'Loading the engines'));
+  const section = h('details', { class: 'run-here' }, h('summary', {}, 'Run it here'), host);
+  section.addEventListener('toggle', () => {
+    import('./run/panel.js').then(({ openPanel }) => openPanel(host), (error: unknown) => host.replaceChildren(h('p', { role: 'alert' }, `The engines cannot be loaded: ${String(error)}`)));
+  }, { once: true });
+  return section;
 }
 
 /** The line below the title. */

@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { compileFunction } from 'node:vm';
 import { answerTrial, inChild } from './trial.mjs';
+import { bound, workerCode } from './wasm-bindings.mjs';
 
 /** @typedef {import('./trial.mjs').Unavailable} Unavailable */
 
@@ -36,21 +37,6 @@ export async function threadsAvailable() {
   if (missing !== undefined) return { reason: `${PACKAGE} has no ${path.basename(missing)}`, hint: `npm install ${PACKAGE}@4.22.0` };
   const { answer } = await inChild(import.meta.url, [], THREADS_BACKEND);
   return 'reason' in answer ? answer : true;
-}
-
-/** @typedef {{ cwrap(name: string, result: string | null, args: readonly string[]): unknown, tfjs?: object }} WasmModule */
-
-/** The C functions that the package's own start binds. @param {WasmModule} wasm */
-function bound(wasm) {
-  wasm.tfjs = {
-    init: wasm.cwrap('init', null, []),
-    initWithThreadsCount: wasm.cwrap('init_with_threads_count', null, ['number']),
-    getThreadsCount: wasm.cwrap('get_threads_count', 'number', []),
-    registerTensor: wasm.cwrap('register_tensor', null, ['number', 'number', 'number']),
-    disposeData: wasm.cwrap('dispose_data', null, ['number']),
-    dispose: wasm.cwrap('dispose', null, []),
-  };
-  return wasm;
 }
 
 /** Runs a CommonJS file with a `require` of ours. @param {string} file @param {(name: string) => unknown} load @returns {any} */
@@ -99,8 +85,7 @@ export function registerThreads({ threads = started ?? availableParallelism() } 
 /** The worker's code, which the package has as text for a Blob, as an address that Node starts a worker from. @param {string} script @param {string} code */
 function workerAddress(script, code) {
   const prelude = `import { createRequire } from 'node:module'; const __filename = ${JSON.stringify(script)}; const require = createRequire(__filename);`;
-  // A line break inside a string of the text was one escape too few.
-  return new URL(`data:text/javascript,${encodeURIComponent(prelude + code.replaceAll('\n', '\\n'))}`);
+  return new URL(`data:text/javascript,${encodeURIComponent(prelude + workerCode(code))}`);
 }
 
 /** The trial itself: 3x3 ones under a filter of 3x3 ones. */

@@ -5,7 +5,7 @@ import type { WrittenRecord } from '../records/write.js';
 import { estimateRatio, isResolved, median, noiseFloor, quantile } from '../statistics.js';
 import { environmentNotes, type SuiteContext } from './context.js';
 import { describeSubject, type Description } from './describe.js';
-import { REFERENCE } from './reference.js';
+import { REFERENCE } from './reference-workload.js';
 import { failureGroup, type SuiteFailure, type SuiteReport } from './report.js';
 import { REFERENCE_SLOT, TWIN_SLOT, type EngineObservation, type SpeedJob, type SpeedResult } from './speed-job.js';
 import type { SubjectRef } from './subject.js';

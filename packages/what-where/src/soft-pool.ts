@@ -39,7 +39,7 @@ export function softWhere2d(x: tf.Tensor4D, size: WindowSize, beta: number): tf.
   });
 }
 
-/** [N, H, W, C] -> [N, H', W', C, K], and the shares of that shape. */
+/** [N, H, W, C] -> [N, H', W', C, K], and the shares of that shape. Constants have five dimensions too: tfjs' WebGPU program for a vector beside that many does not compile. */
 function lowerWindows(g: Lowering, x: Value, size: WindowSize, beta: number): { windows: Value; shares: Value } {
   const [kh, kw] = size;
   const [rows, columns] = windowCounts(x.shape, size);
@@ -47,7 +47,7 @@ function lowerWindows(g: Lowering, x: Value, size: WindowSize, beta: number): { 
   const apart = g.op('reshape', [lowerCovered(g, x, size)], { shape: [rows, kh, columns, kw * channels] });
   const side = g.op('transpose', [apart], { permutation: [0, 1, 3, 2, 4] });
   const windows = g.op('transpose', [g.op('reshape', [side], { shape: [rows, columns, kh * kw, channels] })], { permutation: [0, 1, 2, 4, 3] });
-  const scaled = g.op('binary', [windows, g.constant(beta, [1])], { kind: 'mul' });
+  const scaled = g.op('binary', [windows, g.constant(beta, [1, 1, 1, 1, 1])], { kind: 'mul' });
   return { windows, shares: g.op('activation', [scaled], { kind: 'softmax' }) };
 }
 
@@ -63,5 +63,5 @@ export function lowerSoftWhat(g: Lowering, x: Value, size: WindowSize, beta: num
 export function lowerSoftWhere(g: Lowering, x: Value, size: WindowSize, beta: number): Value {
   const { shares } = lowerWindows(g, x, size, beta);
   const { across, down } = offsets(size);
-  return g.op('concat', [across, down].map((values) => weightedSum(g, shares, g.constant(values, [values.length]))), { axis: 3 });
+  return g.op('concat', [across, down].map((values) => weightedSum(g, shares, g.constant(values, [1, 1, 1, 1, values.length]))), { axis: 3 });
 }
