@@ -23,7 +23,7 @@ class Deformable {
   dKernel: u32 = 0;
   dOffset: u32 = 0;
   dMask: u32 = 0;
-  /** Room for `scratchSize` bytes of {@link deformableScratch}. */
+  /** As many bytes as {@link deformableScratch} says. */
   scratch: u32 = 0;
   images: i32 = 0;
   height: i32 = 0;
@@ -113,7 +113,7 @@ export function deformableConvolve(pointer: usize): void {
   }
 }
 
-/** Pointers to eight rows of columns, for each tap. A tile has room for eight rows more than it may have pixels left. */
+/** Pointers to eight rows of columns, for each tap. Rows behind the last pixel lie in the tile, hold anything, and are not written out. */
 function fillTable(table: usize, columns: usize, pixelBytes: usize, tapBytes: usize, live: i32): void {
   for (let l = 0; l < live; l++) {
     for (let i = 0; i < PIXELS; i++) {
