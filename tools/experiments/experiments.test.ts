@@ -39,3 +39,34 @@ test('told where, an autoencoder puts images together with less error, with ever
   const text = readme('what-where');
   for (const { name, values } of rows) expect(text).toContain(`| ${name} | ${[...values, mean(values)].map((value) => value.toFixed(5)).join(' | ')} |`);
 });
+
+test('tinySsd finds the shapes, with every seed', () => {
+  interface Run { parameters: number; anchors: number; byClass: Record<string, { averagePrecision: number; truths: number }>; meanAveragePrecision: number }
+  const { runs, summary } = read<Run, { meanAveragePrecision: number; lowest: number }>('tiny-ssd');
+  const values = runs.map(({ meanAveragePrecision }) => meanAveragePrecision);
+  expect(seedsOf(runs)).toEqual([1, 2, 3]);
+  for (const { byClass, meanAveragePrecision } of runs) {
+    expect(Object.keys(byClass)).toHaveLength(10);
+    expect(meanAveragePrecision).toBe(mean(Object.values(byClass).map(({ averagePrecision }) => averagePrecision)));
+  }
+  expect(summary).toEqual({ meanAveragePrecision: mean(values), lowest: Math.min(...values) });
+  expect(summary.lowest).toBeGreaterThanOrEqual(0.8);
+  const text = readme('detection');
+  expect(text).toContain(`| ${[...values, mean(values)].map((value) => value.toFixed(3)).join(' | ')} |`);
+  for (const { parameters, anchors } of runs) expect(text).toContain(`${parameters.toLocaleString('en-US')} parameters and ${anchors.toLocaleString('en-US')} anchors`);
+});
+
+test('the medians of box operators are those of their rounds, and the README has them', () => {
+  interface Run { operator: string; scene: string; backend: string; milliseconds: number[]; found: number }
+  const { runs, summary } = read<Run, { median: Record<string, number> }>('box-operators');
+  const nameOf = ({ operator, scene, backend }: Run) => `${operator}${backend === 'none' ? '' : ` on ${backend}`}, ${scene}`;
+  expect(summary.median).toEqual(Object.fromEntries(runs.map((run) => [nameOf(run), [...run.milliseconds].sort((a, b) => a - b)[Math.floor(run.milliseconds.length / 2)]])));
+  const text = readme('anchors');
+  const shown = (name: string) => summary.median[name]!.toFixed(1);
+  for (const scene of ['in heaps', 'half in heaps', 'everywhere']) {
+    expect(text).toContain(`| \`nonMaxSuppression\` | ${scene} | ${shown(`nonMaxSuppression, ${scene}`)} | ${shown(`tf.image.nonMaxSuppression on wasm, ${scene}`)} |`);
+    const found = runs.filter((run) => run.scene === scene && run.operator.endsWith('nonMaxSuppression')).map((run) => run.found);
+    expect(new Set(found).size, 'boxes that stay').toBe(1);
+  }
+  for (const scene of ['half in heaps', 'all in one heap']) expect(text).toContain(`| \`boxOverlaps\` | ${scene} | ${shown(`boxOverlaps, iou, ${scene}`)} | |`);
+});

@@ -1,7 +1,7 @@
 /** Counts of torchvision and of Dive into Deep Learning; shapes, names and bad options. */
 import '@tensorflow/tfjs-backend-cpu';
 import { DEFAULT_BOXES, GRID_ANCHORS } from '@convkit/anchors';
-import { conv2d } from '@convkit/core';
+import { conv2d, type BuildOptions } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, model, type LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +56,8 @@ describe('tinySsd', () => {
     expect(trainable(detector)).toBe(params);
     expect(shapesOf(detector)).toEqual([[anchors, classes + 1], [anchors, 4]]);
     expect(detector.anchors.length).toBe(4 * anchors);
+    const backbone = detector.model.layers.filter(({ name }) => name.startsWith('blk_')).flatMap(({ trainableWeights }) => trainableWeights);
+    expect(backbone.reduce((sum, { shape }) => sum + shape.reduce<number>((product, n) => product * (n ?? 1), 1), 0)).toBe(885_840);
     detector.model.dispose();
   });
 
@@ -84,7 +86,7 @@ describe('SSD on any network', () => {
 
   it('takes something that builds, with names of taps', () => {
     const asked: object[] = [];
-    const detector = ssd({ backbone: { build: (options) => (asked.push(options), small(options.inputShape?.[0])) }, features: ['a', 'b'], inputShape: [64, 64, 3], classes: 1, kind: 'separable', extras: [{ filters: 4 }], seed: 3 });
+    const detector = ssd({ backbone: { build: (options: BuildOptions) => (asked.push(options), small(options.inputShape?.[0])) }, features: ['a', 'b'], inputShape: [64, 64, 3], classes: 1, kind: 'separable', extras: [{ filters: 4 }], seed: 3 });
     expect(asked).toEqual([{ features: ['a', 'b'], inputShape: [64, 64, 3], initialWeights: 'random', seed: 3 }]);
     expect(detector.model.layers.some(({ name }) => name === 'backbone.extra.0.1.0')).toBe(true);
     detector.model.dispose();

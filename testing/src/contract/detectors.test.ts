@@ -118,9 +118,9 @@ describe.each(Object.entries(DETECTORS))('%s', (_, build) => {
     const x = tf.tensor4d(images, [2, SIDE, SIDE, 3]);
     const { value, grads } = tf.variableGrads(() => detectionLoss(detector, detector.model.apply(x, { training: true }) as tf.Tensor[], assigned), weights.map((weight) => weight.read() as tf.Variable));
     expect(Math.abs(loss / value.dataSync()[0]! - 1)).toBeLessThan(1e-4);
-    const largest = Math.max(...Object.values(grads).map((gradient) => Math.max(...gradient.dataSync().map(Math.abs))));
+    const largest = Math.max(...Object.values(grads).map((gradient) => Math.max(...(gradient.dataSync() as Float32Array).map(Math.abs))));
     for (const weight of weights) {
-      const wanted = grads[(weight.read() as tf.Variable).name]!.dataSync();
+      const wanted = grads[(weight.read() as tf.Variable).name]!.dataSync() as Float32Array;
       const found = gradients[weight.originalName]!;
       const off = wanted.reduce((most, slope, i) => Math.max(most, Math.abs(slope - found[i]!)), 0);
       // Biases in front of batch norms have no gradient but rounding.
