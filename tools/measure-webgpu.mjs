@@ -34,7 +34,7 @@ console.log(`${adapter.name}, webgpu ${adapter.version}: 3x3, ${CHANNELS} to ${C
 const x = tf.randomUniform([1, SIZE, SIZE, CHANNELS], -1, 1, 'float32', 1);
 const subjects = Object.entries(SUBJECTS).map(([name, make]) => {
   const start = input({ shape: [SIZE, SIZE, CHANNELS] });
-  return { name, network: model({ inputs: start, outputs: globalAveragePool(make(start)) }), times: /** @type {number[]} */ ([]) };
+  return { name, network: model({ inputs: start, outputs: globalAveragePool(make(start), {}) }), times: /** @type {number[]} */ ([]) };
 });
 for (let round = -2; round < ROUNDS; round++) {
   for (const { network, times } of round % 2 === 0 ? subjects : [...subjects].reverse()) {

@@ -41,7 +41,11 @@ export const convTranspose2d = defineOp<'convTranspose2d'>({
     const input = x as tf.Tensor4D;
     const filter = kernel as tf.Tensor4D;
     const shape: [number, number, number, number] = [input.shape[0], outputSize[0], outputSize[1], filter.shape[2]];
-    const y = tf.conv2dTranspose(input, filter, shape, [...strides], [[0, 0], [top, bottom], [left, right], [0, 0]] as unknown as 'valid');
+    // tfjs-node's kernel knows 'same' and 'valid' only: there the full output is cut.
+    const full: typeof shape = [shape[0], shape[1] + top + bottom, shape[2] + left + right, shape[3]];
+    const y = tf.getBackend() === 'tensorflow'
+      ? tf.slice(tf.conv2dTranspose(input, filter, full, [...strides], 'valid'), [0, top, left, 0], shape)
+      : tf.conv2dTranspose(input, filter, shape, [...strides], [[0, 0], [top, bottom], [left, right], [0, 0]] as unknown as 'valid');
     return activate(bias ? tf.add(y, bias) : y, fused?.kind ?? 'linear', fused?.alpha);
   }),
   window: (inputs, { strides, padding }) => {
