@@ -1,9 +1,11 @@
 // The contract of every block and layer on every engine that this machine has: in Node, each in a process of its own, and in
 // Chromium. Prints the matrix; `--write` keeps it as testing/MATRIX.md, which is only written when every engine was there.
 // `node tools/check-matrix.mjs [--write] [prefix]`: rows of the descriptor table whose name begins so.
+// `node tools/check-matrix.mjs --write --engine tensorflow`: one engine of Node again, and its line of the kept matrix.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { BROWSER, checkInBrowser } from './check-contract-browser.mjs';
 import { checkBackend, NODE_BACKENDS, printReport, surroundings } from './contract.mjs';
@@ -12,10 +14,15 @@ import { ROOT } from './workspace.mjs';
 /** @typedef {{ engine: string, where: string, on: string, rows?: number, hold?: number, reason?: string }} Line */
 
 const TABLE = path.join(ROOT, 'testing', 'MATRIX.md');
-const write = process.argv.includes('--write');
-const [prefix = ''] = process.argv.slice(2).filter((argument) => argument !== '--write');
+const { values: options, positionals: [prefix = ''] } = parseArgs({ options: { write: { type: 'boolean', default: false }, engine: { type: 'string' } }, allowPositionals: true });
+const { write } = options;
+const only = NODE_BACKENDS.find((backend) => backend === options.engine);
 if (write && prefix !== '') {
   console.error('--write keeps the whole matrix: it takes no prefix');
+  process.exit(2);
+}
+if (options.engine !== undefined && only === undefined) {
+  console.error(`--engine must be one of ${NODE_BACKENDS.join(', ')}, got ${JSON.stringify(options.engine)}`);
   process.exit(2);
 }
 
@@ -31,7 +38,7 @@ async function tolerances() {
 async function checkAll() {
   /** @type {Line[]} */
   const lines = [];
-  for (const backend of NODE_BACKENDS) {
+  for (const backend of only === undefined ? NODE_BACKENDS : [only]) {
     const here = await surroundings(backend);
     if ('reason' in here) {
       lines.push({ engine: backend, where: 'Node', on: '', reason: here.reason });
@@ -41,6 +48,7 @@ async function checkAll() {
     printReport(backend, report);
     lines.push({ engine: backend, where: 'Node', ...('reason' in report ? { on: '', reason: report.reason } : { on: report.on, rows: report.rows, hold: report.hold }) });
   }
+  if (only !== undefined) return lines;
   if (!existsSync(BROWSER)) return [...lines, ...['wasm', 'webgl', 'webgpu'].map((engine) => ({ engine, where: 'browser', on: '', reason: `no browser at ${BROWSER}` }))];
   for (const { backend, on, rows, hold } of await checkInBrowser(undefined, prefix)) lines.push({ engine: backend, where: 'browser', on, rows, hold });
   return lines;
@@ -64,6 +72,10 @@ const missing = lines.filter(({ rows }) => rows === undefined);
 if (write && missing.length > 0) {
   console.error(`the matrix is not written: ${missing.map(({ engine, reason }) => `${engine}: ${reason}`).join('; ')}`);
   process.exitCode = 1;
+} else if (write && only !== undefined) {
+  const line = table.split('\n').at(-1) ?? '';
+  writeFileSync(TABLE, readFileSync(TABLE, 'utf8').replace(new RegExp(`^\\| \`${only}\` \\| Node .*$`, 'm'), () => line));
+  console.log(`its line is written to ${path.relative(ROOT, TABLE)}`);
 } else if (write) {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).trim();
   const whys = Object.entries(TOLERANCES).map(([engine, { why }]) => `- \`${engine}\`: ${why}.`).join('\n');
