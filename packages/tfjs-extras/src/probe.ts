@@ -138,7 +138,7 @@ function show(values: readonly number[]): string {
 }
 
 /** Whether the stock way takes `WORTH` times as long as ours, by the fastest of a few turns each. */
-export function slowness(what: string, stock: () => tf.Tensor, ours: () => tf.Tensor): Finding {
+function slowness(what: string, stock: () => tf.Tensor, ours: () => tf.Tensor): Finding {
   const times = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] as [number, number];
   const turn = (run: () => tf.Tensor) => {
     const start = performance.now();
