@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { replaceGradient, replaceKernel, type Finding, type Patch } from './patch.js';
+import { replaceGradient, replaceKernel, WASM_BACKENDS, type Finding, type Patch } from './patch.js';
 
 /** One call of a kernel. */
 export interface KernelCall {
@@ -31,12 +31,12 @@ export function kernelPatch({ kernelName, backends, wrong, slow, make }: KernelR
   return {
     name: kernelName,
     backends,
-    probe: (backend) => {
+    probe: async (backend) => {
       const stock = (tf.getKernel(kernelName, backend) as tf.KernelConfig | undefined)?.kernelFunc;
       if (!stock) return { needed: true, reason: `${backend} has no ${kernelName}` };
-      const fault = wrong && disposing(wrong, (call) => valueFault(`${kernelName} of ${backend}`, () => callKernel(stock, call), call.expected));
+      const fault = wrong && await disposing(wrong, (call) => valueFault(`${kernelName} of ${backend}`, () => callKernel(stock, call), call.expected));
       if (fault?.needed) return fault;
-      if (slow) return disposing(slow, (call) => slowness(`${kernelName} of ${backend}`, () => callKernel(stock, call), () => callKernel(make(stock), call)));
+      if (slow && isTimed(backend)) return disposing(slow, (call) => slowness(`${kernelName} of ${backend}`, () => callKernel(stock, call), () => callKernel(make(stock), call)));
       return fault ?? { needed: false, reason: `${backend} has ${kernelName}` };
     },
     apply: (backend) => replaceKernel(kernelName, backend, make),
@@ -60,6 +60,7 @@ export function gradientPatch({ kernelName, slow, inputs, make }: GradientRemedy
     probe: (backend) => {
       const stock = (tf.getGradient(kernelName) as tf.GradConfig | undefined)?.gradFunc;
       if (!stock) return { needed: false, reason: `there is no gradient of ${kernelName}` };
+      if (!isTimed(backend)) return { needed: false, reason: `the gradient of ${kernelName} on ${backend} is right` };
       let finding: Finding | undefined;
       tf.tidy(() => {
         const { saved, attrs } = slow();
@@ -98,7 +99,7 @@ function asTensor(output: tf.TensorInfo): tf.Tensor {
   return output instanceof tf.Tensor ? output : tf.engine().makeTensorFromTensorInfo(output);
 }
 
-function disposing<T extends KernelCall>(make: () => T, use: (call: T) => Finding): Finding {
+async function disposing<T extends KernelCall>(make: () => T, use: (call: T) => Finding | Promise<Finding>): Promise<Finding> {
   let call: T | undefined;
   tf.tidy(() => {
     call = make();
@@ -106,21 +107,24 @@ function disposing<T extends KernelCall>(make: () => T, use: (call: T) => Findin
   });
   if (call === undefined) throw new Error('tf.tidy did not run');
   try {
-    return use(call);
+    return await use(call);
   } finally {
     tf.dispose(call.inputs);
   }
 }
 
 /** Whether `run` throws or gives other values than the expected ones. */
-export function valueFault(what: string, run: () => tf.Tensor, expected: readonly number[]): Finding {
+export async function valueFault(what: string, run: () => tf.Tensor, expected: readonly number[]): Promise<Finding> {
+  let y: tf.Tensor | undefined;
   let found: readonly number[];
   try {
-    const y = run();
-    found = [...y.dataSync()];
-    y.dispose();
+    y = run();
+    // WebGPU reads no other way.
+    found = [...(await y.data())];
   } catch (error) {
     return thrown(what, error);
+  } finally {
+    y?.dispose();
   }
   const limit = TOLERANCE * Math.max(...expected.map(Math.abs), 1e-6);
   const same = found.length === expected.length && expected.every((value, i) => Math.abs(value - (found[i] ?? Number.NaN)) <= limit);
@@ -136,6 +140,9 @@ function show(values: readonly number[]): string {
   const [first, more] = [values.slice(0, 8), values.length > 8 ? ', ...' : ''];
   return `[${first.map((value) => Number(value.toPrecision(4))).join(', ')}${more}]`;
 }
+
+/** Whether a kernel has done its work when it returns: a GPU has only been told. */
+const isTimed = (backend: string) => backend === 'cpu' || WASM_BACKENDS.includes(backend);
 
 /** Whether the stock way takes `WORTH` times as long as ours, by the fastest of a few turns each. */
 function slowness(what: string, stock: () => tf.Tensor, ours: () => tf.Tensor): Finding {
