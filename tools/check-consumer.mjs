@@ -5,9 +5,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readJson, ROOT } from './workspace.mjs';
+import { readJson, readWorkspaces, ROOT } from './workspace.mjs';
 
-const PACKAGES = ['core', 'vgg', 'resnet'];
+const USED = ['@convkit/vgg', '@convkit/resnet'];
 const TFJS = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-layers', '@tensorflow/tfjs-backend-cpu'];
 
 const BODY = `
@@ -38,11 +38,19 @@ function run(cwd, command, args) {
   return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], shell: process.platform === 'win32' });
 }
 
+/** These packages and those of ours that they depend on, which no registry has yet. @param {readonly string[]} names */
+function withDependencies(names) {
+  const manifests = new Map(readWorkspaces(ROOT).map(({ manifest }) => [manifest.name, manifest]));
+  const found = new Set(names);
+  for (const name of found) for (const other of Object.keys(manifests.get(name)?.dependencies ?? {})) if (manifests.has(other)) found.add(other);
+  return [...found];
+}
+
 const folder = mkdtempSync(path.join(tmpdir(), 'convkit-consumer-'));
 try {
   const tarballs = path.join(folder, 'tarballs');
   mkdirSync(tarballs);
-  const flags = PACKAGES.map((name) => `--workspace=@convkit/${name}`);
+  const flags = withDependencies(USED).map((name) => `--workspace=${name}`);
   /** @type {{ filename: string }[]} */
   const packed = JSON.parse(run(ROOT, 'npm', ['pack', '--json', '--silent', `--pack-destination=${tarballs}`, ...flags]));
   const { devDependencies } = readJson(path.join(ROOT, 'package.json'));

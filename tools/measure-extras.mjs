@@ -1,17 +1,19 @@
 // Time of a training step of plain tf.layers networks: stock on cpu, and on wasm after install() of @convkit/tfjs-extras
-// (stock on wasm throws). The subjects take turns in one process; prints medians. Needs a build. Evidence of decisions/009.
-// Options: --rounds N (default 5), --without-cpu (a step there takes seconds).
+// (stock on wasm throws), on one thread and on one a core. The subjects take turns in one process; prints medians. Needs a build. Evidence of decisions/009.
+// Options: --rounds N (default 5), --without-cpu (a step there takes seconds), --record (writes experiments/results/extras-training.json).
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, layers, model } from '@tensorflow/tfjs-layers';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { registerThreads, THREADS_BACKEND } from '../bench/src/engines/wasm-threads.mjs';
+import { record } from './experiments/record.mjs';
 import { install, NATIVE_PATCHES, PATCHES, uninstall } from '@convkit/tfjs-extras';
 
 /** @typedef {import('@tensorflow/tfjs-layers').layers.Layer} Layer @typedef {import('@tensorflow/tfjs-layers').SymbolicTensor} SymbolicTensor */
 
-const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, 'without-cpu': { type: 'boolean', default: false } } });
+const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, 'without-cpu': { type: 'boolean', default: false }, record: { type: 'boolean', default: false } } });
 const ROUNDS = Number(options.rounds);
 const BATCH = 32;
 const CLASSES = 10;
@@ -40,13 +42,18 @@ const SUBJECTS = [
   { name: 'extras, cpu', backend: 'cpu', patches: PATCHES },
   { name: 'extras without compiled kernels, wasm', backend: 'wasm', patches: PATCHES.filter((patch) => !compiled.has(patch)) },
   { name: 'extras, wasm', backend: 'wasm', patches: PATCHES },
+  { name: 'extras without compiled kernels, wasm-threads', backend: THREADS_BACKEND, patches: PATCHES.filter((patch) => !compiled.has(patch)) },
+  { name: 'extras, wasm-threads', backend: THREADS_BACKEND, patches: PATCHES },
 ].filter(({ backend }) => backend !== 'cpu' || !options['without-cpu']);
 
+registerThreads();
+/** @type {{ network: string, subject: string, milliseconds: number[] }[]} */
+const runs = [];
 const load = () => (os.loadavg()[0] ?? 0).toFixed(2);
 
-/** @param {keyof typeof NETWORKS} name */
-async function measure(name) {
-  const { size, stack } = /** @type {typeof NETWORKS[string]} */ (NETWORKS[name]);
+/** @param {keyof typeof NETWORKS} title */
+async function measure(title) {
+  const { size, stack } = /** @type {typeof NETWORKS[string]} */ (NETWORKS[title]);
   const subjects = [];
   for (const subject of SUBJECTS) {
     await tf.setBackend(subject.backend);
@@ -74,10 +81,19 @@ async function measure(name) {
   }
   const rows = subjects.map(({ name, times }) => ({ name, steps: times.length, median: times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN }));
   const first = rows[0]?.median ?? Number.NaN;
-  console.log(`\n${name}, ${size.join('x')}, batch ${BATCH}, Adam\n\n| subject | ms a step | times as fast | steps |\n|---|---|---|---|`);
+  console.log(`\n${title}, ${size.join('x')}, batch ${BATCH}, Adam\n\n| subject | ms a step | times as fast | steps |\n|---|---|---|---|`);
+  for (const { name, times } of subjects) runs.push({ network: title, subject: name, milliseconds: times });
   for (const { name, median, steps } of rows) console.log(`| ${name} | ${median.toFixed(median < 100 ? 1 : 0)} | ${(first / median).toFixed(1)} | ${steps} |`);
 }
 
 console.log(`Node ${process.version}, ${os.cpus()[0]?.model}, ${os.cpus().length} cores, load before ${load()}`);
 for (const name of Object.keys(NETWORKS)) await measure(name);
 console.log(`\nload after ${load()}`);
+if (options.record) {
+  const medianOf = (/** @type {readonly number[]} */ times) => times[Math.floor(times.length / 2)] ?? Number.NaN;
+  await record({
+    experiment: 'extras-training', script: 'tools/measure-extras.mjs', question: 'How long does a training step of a plain tf.layers network take, stock and with tfjs-extras?',
+    settings: { batch: BATCH, optimizer: 'adam', rounds: ROUNDS, threads: os.availableParallelism() }, runs,
+    summary: Object.fromEntries(Object.keys(NETWORKS).map((network) => [network, Object.fromEntries(runs.filter((run) => run.network === network).map(({ subject, milliseconds }) => [subject, medianOf(milliseconds)]))])),
+  });
+}

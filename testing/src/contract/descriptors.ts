@@ -250,6 +250,7 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'sumOf', 'sumActivated', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'interpolationWeights', 'averageScale', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
+  'install', 'uninstall', 'installedPatches', 'replaceKernel', 'replaceGradient',
   'applyLayer', 'imageShape', 'oneTensor', 'convolutionConfig', 'convolutionShape', 'windowAttributes', 'initializer', 'constantInitializer',
   'boxAreas', 'boxesOfSide', 'clipBoxes', 'convertBoxes', 'decodeBoxes', 'encodeBoxes', 'boxOverlaps', 'defaultBoxes', 'gridAnchors', 'priorAnchors',
   'multiboxDetection', 'fastNonMaxSuppression', 'nonMaxSuppression', 'matrixNonMaxSuppression', 'softNonMaxSuppression', 'suppressTensors',
