@@ -1,6 +1,7 @@
 // What the recorded experiments say of themselves follows from their runs, and the READMEs say the same.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { meansOf, rowOf, type Run } from '../peers/summary.mjs';
 import { mean } from './record.mjs';
 
 interface Result<Run, Summary> {
@@ -69,4 +70,21 @@ test('the medians of box operators are those of their rounds, and the README has
     expect(new Set(found).size, 'boxes that stay').toBe(1);
   }
   for (const scene of ['half in heaps', 'all in one heap']) expect(text).toContain(`| \`boxOverlaps\` | ${scene} | ${shown(`boxOverlaps, iou, ${scene}`)} | |`);
+});
+
+test.each([['peers-infer', 'onnx'], ['peers-train', 'train']])('%s is what its pairs of runs say, and the README has no other figures', (name, where) => {
+  const { runs, summary } = JSON.parse(readFileSync(new URL(`results/${name}.json`, import.meta.url), 'utf8')) as { runs: Run[]; summary: { rows: unknown; means: unknown } };
+  const rows = runs.map(rowOf);
+  expect(summary.rows).toEqual(rows);
+  expect(summary.means).toEqual(meansOf(runs));
+  const text = readme(where);
+  for (const row of rows) expect(text).toContain(`| ${row.model} | ${row.threads} | ${row.peer} | ${row['peer ms']} | ${row['our ms']} | ${row['peer / ours']} |`);
+});
+
+test('steps of plain networks with tfjs-extras are the medians of their runs', () => {
+  const { runs, summary } = JSON.parse(readFileSync(new URL('results/extras-training.json', import.meta.url), 'utf8')) as { runs: { network: string; subject: string; milliseconds: number[] }[]; summary: Record<string, Record<string, number>> };
+  for (const { network, subject, milliseconds } of runs) {
+    const sorted = [...milliseconds].sort((a, b) => a - b);
+    expect(summary[network]![subject]).toBe(sorted[Math.floor(sorted.length / 2)]);
+  }
 });

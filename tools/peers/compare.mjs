@@ -2,7 +2,7 @@
 // (A B B A a round), and prints the ratio of the medians of every pair. Needs a Python with torch and torchvision.
 // usage: node tools/peers/compare.mjs --models resnet18,... --threads 1,2 [--task infer|train] [--batch N] [--size PX] [--rounds R] [--runs R]
 //        [--python python3] [--exports FOLDER of torch-MODEL.onnx] [--engines wasm,...]
-//        [--record] writes tools/experiments/results/peers-TASK.json
+//        [--record NAME] writes tools/experiments/results/NAME.json
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
 import path from 'node:path';
@@ -14,7 +14,7 @@ const here = import.meta.dirname;
 const { values } = parseArgs({
   options: {
     models: { type: 'string' }, threads: { type: 'string', default: '1' }, task: { type: 'string', default: 'infer' }, batch: { type: 'string', default: '1' }, size: { type: 'string', default: '224' },
-    rounds: { type: 'string', default: '3' }, runs: { type: 'string', default: '15' }, python: { type: 'string', default: 'python3' }, exports: { type: 'string' }, engines: { type: 'string', default: '' }, record: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '3' }, runs: { type: 'string', default: '15' }, python: { type: 'string', default: 'python3' }, exports: { type: 'string' }, engines: { type: 'string', default: '' }, record: { type: 'string' },
   },
 });
 if (values.models === undefined) throw new Error('--models must name at least one model');
@@ -60,10 +60,10 @@ for (const model of values.models.split(',')) {
 }
 console.table(runs.map(rowOf));
 console.log(`load after: ${loadavg().map((n) => n.toFixed(2)).join(' ')}`);
-if (values.record) {
-  const { models, record: _, python: __, exports: ___, ...settings } = values;
+if (values.record !== undefined) {
+  const { models: _, record: experiment, python: __, exports: ___, ...settings } = values;
   await record({
-    experiment: `peers-${values.task}`, script: 'tools/peers/compare.mjs',
+    experiment, script: 'tools/peers/compare.mjs',
     question: 'How many times our time do others take for the same network, in fresh processes that take turns?',
     settings, runs, summary: { rows: runs.map(rowOf), means: meansOf(runs) },
   });
