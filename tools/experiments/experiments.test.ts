@@ -87,4 +87,7 @@ test('steps of plain networks with tfjs-extras are the medians of their runs', (
     const sorted = [...milliseconds].sort((a, b) => a - b);
     expect(summary[network]![subject]).toBe(sorted[Math.floor(sorted.length / 2)]);
   }
+  const shown = (milliseconds: number) => milliseconds.toFixed(milliseconds < 100 ? 1 : 0);
+  const [first, second] = Object.values(summary);
+  for (const subject of Object.keys(first!)) expect(readme('tfjs-extras')).toContain(`| ${subject} | ${shown(first![subject]!)} | ${shown(second![subject]!)} |`);
 });

@@ -121,14 +121,17 @@ function fillIou(result: Float32Array, a: Columns, b: Columns): void {
     const offset = i * columns;
     const end = firstPlace(x1, right, false);
     for (let k = firstPlace(reached, left, true); k < end; k++) {
-      // No list of four here: this loop is all of the time.
-      const x = at(x2, k);
+      // No list of four and no question whether there is a k-th box: this loop is all of the time.
+      const x = x2[k] as number;
       if (x <= left) continue;
-      const width = (right < x ? right : x) - (left > at(x1, k) ? left : at(x1, k));
-      const height = (bottom < at(y2, k) ? bottom : at(y2, k)) - (top > at(y1, k) ? top : at(y1, k));
+      const first = x1[k] as number;
+      const y = y1[k] as number;
+      const last = y2[k] as number;
+      const width = (right < x ? right : x) - (left > first ? left : first);
+      const height = (bottom < last ? bottom : last) - (top > y ? top : y);
       if (!(width > 0 && height > 0)) continue;
       const intersection = width * height;
-      result[offset + at(order, k)] = intersection / (own + at(area, k) - intersection);
+      result[offset + (order[k] as number)] = intersection / (own + (area[k] as number) - intersection);
     }
   }
 }
