@@ -2,22 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import type { ImageDataset, ImageSplit } from '@convkit/data';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from './main.js';
 
-// Drawn once, and little of it: what is tested here is not the data.
-vi.mock('@convkit/data/node', async (original) => {
-  const real = await original<typeof import('@convkit/data/node')>();
-  const first = ({ images, labels }: ImageSplit, size: number, length: number): ImageSplit => ({ images: images.slice(0, size * length), labels: labels.slice(0, size), size });
-  let shapes: Promise<ImageDataset> | undefined;
-  const draw = async (): Promise<ImageDataset> => {
-    const dataset = await real.loadDataset('shapes');
-    const length = dataset.imageShape.reduce((a, b) => a * b, 1);
-    return { ...dataset, train: first(dataset.train, 80, length), test: first(dataset.test, 20, length) };
-  };
-  return { ...real, loadDataset: () => (shapes ??= draw()) };
-});
+vi.mock('@convkit/data/node', async (original) => (await import('./few-shapes.js')).fewShapes(original<typeof import('@convkit/data/node')>));
 
 async function run(argv: string[]) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];

@@ -4,8 +4,9 @@ import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { messageOf } from '../errors.js';
-import type { Engine, Runner, Runtime, Unavailable } from './engine.js';
+import type { Engine, Runtime, Unavailable } from './engine.js';
 import { inputShapeOf } from './input-shape.js';
+import { sessionRunner } from './session-runner.js';
 
 const PACKAGE = 'onnxruntime-node';
 /** Long enough for a driver's first start. */
@@ -34,19 +35,7 @@ export function onnxruntimeEngine(provider: Provider): Engine {
       const shape = [batch, ...inputShapeOf(model)];
       const { createSession } = await import('@convkit/onnx');
       const session = await createSession(model, { provider, threads });
-      return {
-        async run(data) {
-          const [output] = await session.run([{ data, shape }]);
-          return { read: async () => output?.data ?? new Float32Array(), dispose: () => undefined };
-        },
-        async sync() {
-          // The outputs lie in memory when `run` resolves.
-        },
-        // onnxruntime does not tell what its arenas hold; the record has the process' high-water mark.
-        memory: () => ({ bytes: undefined, tensors: undefined }),
-        runtime: await runtimeOf(provider, threads),
-        dispose: () => session.dispose(),
-      } satisfies Runner;
+      return sessionRunner(session, shape, await runtimeOf(provider, threads));
     },
   };
 }

@@ -1,5 +1,5 @@
 import ortWasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
-import { inputShapeOf, programOf, tfjsRunner, type Engine, type Form, type Runner } from '@convkit/bench/browser';
+import { inputShapeOf, programOf, sessionRunner, tfjsRunner, type Engine, type Form } from '@convkit/bench/browser';
 import { faultOf, pageBackendAvailable, pageDevice, usePageBackend, type PageBackend } from './backends.js';
 
 /** A tfjs backend of the page running the layers model as it is, or folded and fused. */
@@ -38,18 +38,7 @@ const onnxruntimeWeb: Engine = {
   async load(model, { batch }) {
     const [{ createSession }, runtime] = await Promise.all([import('@convkit/onnx'), onnxruntime()]);
     const session = await createSession(model, { runtime, provider: 'wasm' });
-    const shape = [batch, ...inputShapeOf(model)];
-    return {
-      async run(data) {
-        const [output] = await session.run([{ data, shape }]);
-        return { read: async () => output?.data ?? new Float32Array(), dispose: () => undefined };
-      },
-      async sync() {
-        // The outputs lie in memory when `run` resolves.
-      },
-      memory: () => ({ bytes: undefined, tensors: undefined }),
-      dispose: () => session.dispose(),
-    } satisfies Runner;
+    return sessionRunner(session, [batch, ...inputShapeOf(model)]);
   },
 };
 

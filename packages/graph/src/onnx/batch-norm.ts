@@ -1,11 +1,10 @@
 /** Batch norm in a training step, on rows [N, C] and on images, as NCHW or in blocks. */
 import type { OpAttributes, ValueShape } from '@convkit/core';
-import { byChannel, channelsSecond, everyChannel } from './by-channel.js';
+import { byChannel, channelsOf, channelsSecond, everyChannel } from './by-channel.js';
 import { PLAIN } from './layout.js';
 import { float, int, type OnnxAttributes } from './program.js';
 import type { OnnxValue, OnnxWriter } from './writer.js';
 
-const channelsOf = (shape: ValueShape) => shape.at(-1) as number;
 const elementsPerChannel = (shape: ValueShape) => (shape.slice(0, -1) as number[]).reduce((product, n) => product * n, 1);
 const inverseOf = (w: OnnxWriter, variance: string, epsilon: number) => w.op('Reciprocal', [w.op('Sqrt', [w.op('Add', [variance, w.number(epsilon)])])]);
 

@@ -25,7 +25,7 @@ export function byChannel(w: OnnxWriter, shape: ValueShape, layout: Layout): ByC
   return { affine: (x, scale, shift) => affine(w, x, scale, shift, channelsOf(shape)), sum: (x) => w.reduce('ReduceSum', x, overAllButChannels(shape), false), dot: (a, b) => sumOfProducts(w, a, b, shape) };
 }
 
-const channelsOf = (shape: ValueShape) => shape.at(-1) as number;
+export const channelsOf = (shape: ValueShape) => shape.at(-1) as number;
 const overAllButChannels = (shape: ValueShape) => (shape.length === 4 ? [0, 2, 3] : [0]);
 
 /** The same number for every channel, [C]. */

@@ -1,6 +1,6 @@
 /**
- * Gradients of convolutions in ONNX, NCHW throughout. onnxruntime has no operators for them: the input's is its
- * ConvTranspose, the kernel's one matrix product a tap (decisions/007 has what was measured against it).
+ * Gradients of convolutions in ONNX, NCHW throughout. onnxruntime has no operators for them: the input's is a convolution or
+ * its ConvTranspose, the kernel's are matrix products (decisions/007 and 011 have what was measured against that).
  */
 import type { Padding } from '@convkit/core';
 import { NCHW, PLAIN } from './layout.js';
@@ -188,9 +188,4 @@ export function writeDepthwiseKernelGradient(w: OnnxWriter, x: string, dy: strin
   });
   const stacked = taps.length === 1 ? (taps[0] as string) : w.op('Concat', taps, { axis: int(2) });
   return w.reshape(stacked, [filters, 1, ...kernel]);
-}
-
-/** d loss / d bias [F]. */
-export function writeBiasGradient(w: OnnxWriter, dy: string): string {
-  return w.reduce('ReduceSum', dy, [0, 2, 3], false);
 }

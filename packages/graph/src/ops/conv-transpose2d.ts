@@ -4,7 +4,8 @@ import { NCHW, OIHW, PLAIN } from '../onnx/layout.js';
 import { ints } from '../onnx/program.js';
 import { windowPads } from '../onnx/window.js';
 import type { OnnxValue, OnnxWriter } from '../onnx/writer.js';
-import { writeBiasGradient, writeKernelGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
+import { byChannel } from '../onnx/by-channel.js';
+import { writeKernelGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
 import { defineOp, elements, expectChannels, inputShape, known } from '../op.js';
 
 /**
@@ -74,7 +75,7 @@ export const convTranspose2d = defineOp<'convTranspose2d'>({
     return [
       needs[0] ? { name: croppedTo(w, w.op('Conv', [dy, w.as(kernel, OIHW)], window), reversed), shape: x.shape, layout: NCHW } : undefined,
       needs[1] ? { name: writeKernelGradient(w, upstream, x, reversed), shape: kernel.shape, layout: OIHW } : undefined,
-      bias && needs[2] ? { name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN } : undefined,
+      bias && needs[2] ? { name: byChannel(w, upstream.shape, NCHW).sum(dy), shape: bias.shape, layout: PLAIN } : undefined,
     ];
   },
 });

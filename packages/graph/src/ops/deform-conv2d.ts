@@ -1,6 +1,7 @@
 import { deformableConvolve2d, effectiveKernel, type DeformableAttributes } from '@convkit/core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
-import { writeBiasGradient, type ConvolutionShapes } from '../onnx/convolution-gradient.js';
+import { byChannel } from '../onnx/by-channel.js';
+import type { ConvolutionShapes } from '../onnx/convolution-gradient.js';
 import { writeDeformGradients } from '../onnx/deform-gradient.js';
 import { NCHW, OIHW, PLAIN } from '../onnx/layout.js';
 import { int, ints } from '../onnx/program.js';
@@ -74,7 +75,7 @@ export const deformConv2d = defineOp<'deformConv2d'>({
       { name: gradients.kernel, shape: kernel.shape, layout: OIHW },
       { name: gradients.offset, shape: offset.shape, layout: NCHW },
       ...(mask && gradients.mask !== undefined ? [{ name: gradients.mask, shape: mask.shape, layout: NCHW }] : []),
-      ...(bias && needs[inputs.length - 1] ? [{ name: writeBiasGradient(w, dy), shape: bias.shape, layout: PLAIN }] : []),
+      ...(bias && needs[inputs.length - 1] ? [{ name: byChannel(w, shape, NCHW).sum(dy), shape: bias.shape, layout: PLAIN }] : []),
     ];
   },
 });
