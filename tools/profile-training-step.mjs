@@ -18,7 +18,7 @@ const steps = Number(values.steps);
 const WARM_UP = 2;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'convkit-profile-'));
-/** @type {import('onnxruntime-common').InferenceSession[]} */
+/** @type {import('onnxruntime-node').InferenceSession[]} */
 const sessions = [];
 /** onnxruntime with its profiler on, as the trainer's option `runtime`. */
 const runtime = {
