@@ -1,5 +1,5 @@
+import { iou } from '@convkit/core';
 import { at, type Boxes } from './boxes.js';
-import { iou } from './box-overlaps.js';
 
 /**
  * For each box of a group, best first, a fold over its IoU with every better one, suppressed or not. No matrix is held.

@@ -1,5 +1,5 @@
 /** How much boxes overlap: IoU and what was made of it for boxes that do not touch. */
-import { option, readOptions } from '@convkit/core';
+import { iou, option, readOptions } from '@convkit/core';
 import { at, countBoxes, type Boxes } from './boxes.js';
 
 export const OVERLAPS = ['iou', 'giou', 'diou', 'ciou'] as const;
@@ -19,15 +19,6 @@ export interface OverlapOptions {
 export type PairOverlap = (ax1: number, ay1: number, ax2: number, ay2: number, bx1: number, by1: number, bx2: number, by2: number) => number;
 
 const side = (first: number, last: number) => (last > first ? last - first : 0);
-
-/** Intersection over union, 0 where the union is empty. */
-export const iou: PairOverlap = (ax1, ay1, ax2, ay2, bx1, by1, bx2, by2) => {
-  const width = (ax2 < bx2 ? ax2 : bx2) - (ax1 > bx1 ? ax1 : bx1);
-  const height = (ay2 < by2 ? ay2 : by2) - (ay1 > by1 ? ay1 : by1);
-  if (!(width > 0 && height > 0)) return 0;
-  const intersection = width * height;
-  return intersection / (side(ax1, ax2) * side(ay1, ay2) + side(bx1, bx2) * side(by1, by2) - intersection);
-};
 
 /** IoU - (C - U) / C, C the area of the smallest box around both. */
 const giou: PairOverlap = (ax1, ay1, ax2, ay2, bx1, by1, bx2, by2) => {

@@ -1,6 +1,5 @@
 /** Whether the one object of each image was found: ImageNet's localisation task. */
-import { option, OptionError, readOptions } from '@convkit/core';
-import { iou } from './box-overlaps.js';
+import { iou, option, OptionError, readOptions } from '@convkit/core';
 import { at, boxAt, countBoxes, type Boxes } from './boxes.js';
 
 /** One box an image. */

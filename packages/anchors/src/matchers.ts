@@ -1,7 +1,6 @@
 /** Which true box an anchor learns. */
-import { option, OptionError, readOptions } from '@convkit/core';
+import { iou, option, OptionError, readOptions } from '@convkit/core';
 import { at, countBoxes, type Boxes } from './boxes.js';
-import { iou } from './box-overlaps.js';
 
 /** Says of an anchor that it shows no object. Matched anchors have the index of their true box, from 0. */
 export const BACKGROUND = -1;

@@ -1,6 +1,5 @@
 /** Boxes that many windows say of one object, made one: Sermanet et al. 2013 (OverFeat, arXiv 1312.6229), section 4.3. */
-import { option, OptionError, readOptions } from '@convkit/core';
-import { iou } from './box-overlaps.js';
+import { iou, option, OptionError, readOptions } from '@convkit/core';
 import { at, boxAt, countBoxes, likewise, type Boxes } from './boxes.js';
 
 export interface MergeOptions {

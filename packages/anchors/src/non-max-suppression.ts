@@ -1,9 +1,7 @@
 /** Non-maximum suppression, greedy and fast: what stays keeps its score. */
-import { option, readOptions } from '@convkit/core';
+import { option, readOptions, suppressGreedily } from '@convkit/core';
 import { foldOverBetter } from './better-boxes.js';
 import { at, type Boxes } from './boxes.js';
-import { iou } from './box-overlaps.js';
-import { KeptBoxes } from './kept-boxes.js';
 import { byScore, orderByClass, suppressionEntries, type SuppressionOptions } from './score-order.js';
 
 export interface NonMaxSuppressionOptions extends SuppressionOptions {
@@ -24,20 +22,7 @@ const entries = { ...suppressionEntries, threshold: option.withDefault(option.nu
 export function nonMaxSuppression(boxes: Boxes, scores: Boxes, options: NonMaxSuppressionOptions = {}): Int32Array {
   const where = 'nonMaxSuppression';
   const { threshold, limit, ...selection } = readOptions(where, entries, options);
-  const stay: number[] = [];
-  for (const group of orderByClass(where, boxes, scores, selection)) {
-    const kept = new KeptBoxes(boxes, group, threshold);
-    let found = 0;
-    for (const i of group) {
-      if (found >= limit) break;
-      const [x1, y1, x2, y2] = [at(boxes, 4 * i), at(boxes, 4 * i + 1), at(boxes, 4 * i + 2), at(boxes, 4 * i + 3)];
-      const covers = (k: number) => iou(x1, y1, x2, y2, at(boxes, 4 * k), at(boxes, 4 * k + 1), at(boxes, 4 * k + 2), at(boxes, 4 * k + 3)) > threshold;
-      if (kept.someNear(i, covers)) continue;
-      kept.add(i);
-      stay.push(i);
-      found++;
-    }
-  }
+  const stay = orderByClass(where, boxes, scores, selection).flatMap((group) => suppressGreedily(boxes, group, { threshold, limit }));
   return byScore(Int32Array.from(stay), scores).slice(0, Math.min(limit, stay.length));
 }
 

@@ -1,8 +1,7 @@
 /** Suppression that lowers scores: Soft-NMS and Matrix NMS. */
-import { option, readOptions } from '@convkit/core';
+import { iou, option, readOptions } from '@convkit/core';
 import { foldOverBetter } from './better-boxes.js';
 import { at, boxAt, type Boxes } from './boxes.js';
-import { iou } from './box-overlaps.js';
 import { byScore, orderByClass, suppressionEntries, type SuppressionOptions } from './score-order.js';
 
 export interface ScoreDecayOptions extends SuppressionOptions {

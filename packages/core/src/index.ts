@@ -18,6 +18,7 @@ export { depthwiseConv2d, DepthwiseConv2dLayer, type DepthwiseConv2dOptions } fr
 export { defineFamily, type BuildContext, type BuildOptions, type Built, type Family, type FamilyDefinition, type ImageShape, type Paper, type VariantRow } from './family.js';
 export { gateFactors, gateOption, type GateForm, type GateOptions } from './gate.js';
 export { globalAveragePool, GlobalAveragePoolLayer, globalMaxPool, GlobalMaxPoolLayer, type GlobalPoolOptions } from './global-pool.js';
+export { iou, suppressGreedily } from './greedy-suppression.js';
 export { gridSample2d, type GridSampleAttributes } from './grid-sample.js';
 export { constantInitializer, initializer, initializerOption, INITIALIZERS, seedOption, type IdentityInitializer, type InitializerName, type KernelInitializer, type NormalInitializer } from './initialization.js';
 export { applyLayer, imageShape, layerEntries, layerLabel, oneTensor, type Layer, type LayerOptions } from './layer.js';
@@ -41,5 +42,6 @@ export { interpolationWeights, resizeBilinear, resizeBilinear2d, ResizeBilinearL
 export { squeezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js';
 export { stochasticDepth, StochasticDepthLayer, type StochasticDepthOptions } from './stochastic-depth.js';
 export { stochasticPool, StochasticPoolLayer, stochasticPoolMean, stochasticPoolSample, type StochasticPoolOptions } from './stochastic-pool.js';
+export { suppressedBoxes, type SuppressionAttributes } from './suppressed-boxes.js';
 export { sumActivated, sumOf } from './sum-of.js';
 export { sumWeighted, weightedSum, WeightedSumLayer, type WeightedSumOptions } from './weighted-sum.js';

@@ -69,6 +69,11 @@ export interface OpAttributes {
   localResponseNorm: { readonly size: number; readonly alpha: number; readonly beta: number; readonly k: number };
   /** Inputs x [N, H, W, C], grid [N, H', W', 2]: positions as `gridSample2d` has them. */
   gridSample: { readonly padding: 'zeros' | 'border' | 'reflection'; readonly alignCorners: boolean };
+  /**
+   * Inputs boxes [N, R, 4] (x1, y1, x2, y2), scores [N, R, K]; result [N, limit, 6] (x1, y1, x2, y2, score, class), as `suppressedBoxes` has it.
+   * `candidates`: most of a class before suppression. `limit`: of an image behind it.
+   */
+  nonMaxSuppression: { readonly threshold: number; readonly scoreThreshold: number; readonly candidates: number; readonly limit: number };
   resize: { readonly size: readonly [number, number]; readonly method: 'nearest' | 'bilinear'; readonly alignCorners: boolean; readonly halfPixelCenters: boolean };
   /** Identity at inference. `perSample`: a sample is dropped as a whole (stochastic depth), not element by element. */
   dropout: { readonly rate: number; readonly perSample?: boolean };

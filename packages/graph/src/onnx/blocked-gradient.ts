@@ -2,7 +2,7 @@
  * Gradients of convolutions on blocked images, [N, C / b, H, W, b] in memory and [N, C, H, W] by name. Images and channels
  * can be counted together there, [1, N C, H, W], which is what the kernel of a depthwise convolution needs.
  */
-import { BLOCKED_DOMAIN } from './layout.js';
+import { BLOCKED_DOMAIN, PLAIN } from './layout.js';
 import { int, ints } from './program.js';
 import { windowPads } from './window.js';
 import { paddingOfFlipped, unreached, type ConvolutionShapes } from './convolution-gradient.js';
@@ -31,12 +31,62 @@ function stuffed(w: OnnxWriter, dy: string, { batch, output: [rows, columns], st
 }
 
 /**
- * d loss / d x: a convolution with the flipped kernel, of dy with zeros between where the stride is not 1.
+ * The same at stride s along each axis, for dense kernels: the positions of x fall into s s phases, x[s j + p] = sum over m of
+ * dy[j + m] kernel[p + before - s m], and one convolution has the phases of all channels for its filters, with zeros for the taps that a phase lacks.
+ * They are then put between each other.
+ * @returns undefined where the phases are not equally long or the geometry leaves something out.
+ */
+function writePhases(w: OnnxWriter, dy: string, kernel: string, { batch, input, output, kernel: size, channels, filters, strides, dilations, padding }: ConvolutionShapes, block: number): string | undefined {
+  const along = ([0, 1] as const).map((axis) => {
+    const [stride, before] = [strides[axis], padding[axis * 2] ?? 0];
+    const [first, last] = [Math.ceil((before - size[axis] + 1) / stride), Math.floor((stride - 1 + before) / stride)];
+    const length = input[axis] / stride;
+    return { stride, before, first, taps: last - first + 1, length, pads: [-first, length - output[axis] + last] as const };
+  }) as [Axis, Axis];
+  if (!isOne(dilations) || along.some(({ length, pads }) => !Number.isInteger(length) || pads.some((n) => n < 0))) return undefined;
+  const [down, right] = along;
+  const none = size[0] * size[1];
+  const tapOf = ({ stride, before, first }: Axis, axis: 0 | 1, phase: number, m: number) => { const tap = phase + before - stride * (first + m); return tap >= 0 && tap < size[axis] ? tap : undefined; };
+  const taps = phases(down).flatMap((p) => phases(right).flatMap((q) => moves(down).flatMap((m) => moves(right).map((n) => {
+    const [row, column] = [tapOf(down, 0, p, m), tapOf(right, 1, q, n)];
+    return row === undefined || column === undefined ? none : row * size[1] + column;
+  }))));
+  const [blocks, filterBlocks] = [channels / block, filters / block];
+  const zero = w.as(w.constant(`no tap of ${filterBlocks}x${blocks}`, new Float32Array(filters * channels), [filterBlocks, blocks, 1, block, block]), PLAIN);
+  const all = w.op('Concat', [w.reshape(kernel, [filterBlocks, blocks, none, block, block]), zero], { axis: int(2) });
+  const chosen = w.reshape(w.op('Gather', [all, w.integers(taps)], { axis: int(2) }), [filterBlocks, blocks, down.stride * right.stride, down.taps * right.taps, block, block]);
+  const weights = w.reshape(w.transpose(chosen, [2, 1, 0, 3, 5, 4]), [down.stride * right.stride * channels, filters, down.taps, right.taps]);
+  const each = w.op('Conv', [dy, weights], {
+    kernel_shape: ints([down.taps, right.taps]), strides: ints([1, 1]), dilations: ints([1, 1]), pads: windowPads([...down.pads, ...right.pads]), group: int(1),
+  }, BLOCKED_DOMAIN);
+  const apart = w.reshape(each, [batch, down.stride, right.stride, blocks, down.length, right.length, block]);
+  return w.reshape(w.transpose(apart, [0, 3, 4, 1, 5, 2, 6]), [batch, channels, ...input]);
+}
+
+/** An axis of an input gradient by phases: the kernel's first move, how many there are, and the positions of a phase. */
+interface Axis {
+  readonly stride: number;
+  readonly before: number;
+  readonly first: number;
+  readonly taps: number;
+  readonly length: number;
+  readonly pads: readonly [number, number];
+}
+
+const phases = ({ stride }: Axis) => Array.from({ length: stride }, (_, i) => i);
+const moves = ({ taps }: Axis) => Array.from({ length: taps }, (_, i) => i);
+
+/**
+ * d loss / d x: a convolution with the flipped kernel; where the stride is not 1, of each phase, or of dy with zeros between.
  * @returns undefined where the padding was wider than the kernel, or the last windows do not reach the end.
  */
 export function writeBlockedInputGradient(w: OnnxWriter, dy: string, kernel: string, shapes: ConvolutionShapes, block: number): string | undefined {
   const { kernel: size, channels, filters, groups, dilations, strides, output } = shapes;
   const depthwise = groups > 1;
+  // A kernel of one tap moves nothing: then the zeros can wait until the work is done.
+  const pointwise = size[0] === 1 && size[1] === 1;
+  const byPhase = depthwise || pointwise || isOne(strides) ? undefined : writePhases(w, dy, kernel, shapes, block);
+  if (byPhase !== undefined) return byPhase;
   const weights = depthwise ? flippedDepthwise(w, kernel, shapes, block) : flippedDense(w, kernel, shapes, block);
   const spread: ConvolutionShapes = { ...shapes, output: [output[0] * strides[0], output[1] * strides[1]] };
   const pads = paddingOfFlipped(spread);
@@ -45,9 +95,7 @@ export function writeBlockedInputGradient(w: OnnxWriter, dy: string, kernel: str
     kernel_shape: ints(size), strides: ints([1, 1]), dilations: ints(dilations), pads: windowPads(pads), group: int(groups),
   }, BLOCKED_DOMAIN);
   if (isOne(strides)) return convolved(dy);
-  // A kernel of one tap moves nothing: then the zeros can wait until the work is done.
-  const pointwise = size[0] === 1 && size[1] === 1 && pads.every((n) => n === 0);
-  return pointwise ? stuffed(w, convolved(dy), shapes, channels, block) : convolved(stuffed(w, dy, shapes, filters, block));
+  return pointwise && pads.every((n) => n === 0) ? stuffed(w, convolved(dy), shapes, channels, block) : convolved(stuffed(w, dy, shapes, filters, block));
 }
 
 /**
@@ -63,4 +111,40 @@ export function writeBlockedDepthwiseGradient(w: OnnxWriter, x: string, dy: stri
     kernel_shape: ints(output), strides: ints(dilations), dilations: ints(strides), pads: windowPads(pads), group: int(batch * channels),
   }, BLOCKED_DOMAIN);
   return w.reshape(w.reduce('ReduceSum', w.reshape(each, [batch, channels * kernel[0] * kernel[1]]), [0], false), [channels, 1, ...kernel]);
+}
+
+/** The largest divisor of n up to a limit. */
+const divisor = (n: number, limit: number) => Array.from({ length: limit }, (_, i) => limit - i).find((d) => n % d === 0) ?? 1;
+
+/**
+ * d loss / d kernel [F, C, kh, kw] of a dense convolution, in blocks. The images are the channels of one convolution whose kernel is dy:
+ * x as it lies, [N, C / i, H, W i] with i channels together, has a channel's neighbour in a row i places on, so that windows of every i-th
+ * place see one channel each and kw i of them lie in a row. A few images are summed by the convolution (fewer than a block of them: then it
+ * reads them as they lie), the rest behind it. Strides of y dilate the window.
+ * @param together i: channels that lie together in x, 1 for an NCHW image.
+ * @returns undefined where the forward kernel is dilated.
+ */
+export function writeBlockedKernelGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes, together: number, block: number): string | undefined {
+  const { batch, input, output, kernel: [kh, kw], channels, filters, strides: [down, across], dilations, padding: [top, , left] } = shapes;
+  if (!isOne(dilations)) return undefined;
+  const [blocks, filterBlocks] = [channels / together, filters / block];
+  // What the last windows need behind the image; below 0: what they leave.
+  const [bottom, right] = [(output[0] - 1) * down + kh - input[0] - top, (output[1] - 1) * across + kw - input[1] - left];
+  const [rows, columns] = [input[0] + Math.min(bottom, 0), input[1] + left + right];
+  const lines = w.reshape(x, [batch, blocks, input[0], input[1] * together]);
+  // Columns are padded here: the operator does windows over an edge one by one.
+  const wide = left > 0 || right !== 0 || bottom < 0 ? w.op('Pad', [lines, w.integers([0, 0, 0, left * together, 0, 0, Math.min(bottom, 0), right * together])]) : lines;
+  const image = w.reshape(w.transpose(wide, blocks === 1 ? [0, 1, 2, 3] : [1, 0, 2, 3]), [blocks, batch, rows, columns * together]);
+
+  // Turning images within a group costs a copy of dy and spares results to sum.
+  const pays = filterBlocks === 1 || channels * kh * kw > output[0] * output[1];
+  const perGroup = pays ? divisor(batch, block / 2) : 1;
+  const groups = batch / perGroup;
+  const turned = filterBlocks === 1 || perGroup === 1 ? dy : w.transpose(w.reshape(dy, [groups, perGroup, filterBlocks, output[0] * output[1] * block]), [0, 2, 1, 3]);
+  const each = w.op('Conv', [image, w.reshape(turned, [groups * filters, perGroup, ...output])], {
+    kernel_shape: ints(output), strides: ints([1, 1]), dilations: ints([down, across * together]), pads: windowPads([top, Math.max(bottom, 0), 0, 0]), group: int(groups),
+  }, BLOCKED_DOMAIN);
+  const size = kh * kw * together * block;
+  const sum = w.reduce('ReduceSum', w.reshape(each, [blocks, groups, filterBlocks * size]), [1], false);
+  return w.reshape(w.transpose(w.reshape(sum, [blocks, filterBlocks, size]), blocks === 1 || filterBlocks === 1 ? [0, 1, 2] : [1, 0, 2]), [filters, channels, kh, kw]);
 }

@@ -1,6 +1,6 @@
 /** Convolutions in ONNX, as every machine reads them and as onnxruntime's own blocked operators. */
 import type { OpAttributes, Padding, ValueShape } from '@convkit/core';
-import { writeBlockedDepthwiseGradient, writeBlockedInputGradient } from './blocked-gradient.js';
+import { writeBlockedDepthwiseGradient, writeBlockedInputGradient, writeBlockedKernelGradient } from './blocked-gradient.js';
 import { byChannel } from './by-channel.js';
 import { writeDepthwiseKernelGradient, writeInputGradient, writeKernelGradient, type ConvolutionShapes } from './convolution-gradient.js';
 import type { GradientContext } from './gradient.js';
@@ -76,7 +76,11 @@ export function writeConvolutionGradients(w: OnnxWriter, { inputs, output, upstr
     return { name: writeInputGradient(w, dy(), w.as(kernel, form.plainKernel), shapes), shape: x.shape, layout: NCHW };
   };
   const kernelGradient = (): OnnxValue => {
-    if (!form.depthwise) return { name: writeKernelGradient(w, x, upstream, shapes), shape: kernel.shape, layout: OIHW };
+    if (!form.depthwise) {
+      const { block: filtersTogether } = form.result;
+      const dense = form.domain === '' || filtersTogether === undefined ? undefined : writeBlockedKernelGradient(w, w.as(x, form.image), w.as(upstream, form.result), shapes, block ?? 1, filtersTogether);
+      return dense === undefined ? { name: writeKernelGradient(w, x, upstream, shapes), shape: kernel.shape, layout: OIHW } : { name: dense, shape: kernel.shape, layout: form.kernel };
+    }
     const blocked = block === undefined ? undefined : writeBlockedDepthwiseGradient(w, w.as(x, form.image), w.as(upstream, form.image), shapes);
     if (blocked !== undefined) return { name: blocked, shape: kernel.shape, layout: form.kernel };
     return { name: writeDepthwiseKernelGradient(w, w.as(x, NCHW), dy(), shapes), shape: kernel.shape, layout: form.plainKernel };

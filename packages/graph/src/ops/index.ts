@@ -17,6 +17,7 @@ import { gridSample } from './grid-sample.js';
 import { layerNorm } from './layer-norm.js';
 import { localResponseNorm } from './local-response-norm.js';
 import { maxPool } from './max-pool.js';
+import { nonMaxSuppression } from './non-max-suppression.js';
 import { pad } from './pad.js';
 import { prelu } from './prelu.js';
 import { reduce } from './reduce.js';
@@ -30,7 +31,7 @@ import { transpose } from './transpose.js';
 /** The closed set. A new op is a new file and a line here and in core's OpAttributes. */
 export const OPS: { readonly [K in OpKind]: OpDefinition<K> } = {
   activation, adaptiveAvgPool, avgPool, batchNorm, binary, channelShuffle, concat, convTranspose2d, conv2d, deformConv2d, dense, depthwiseConv2d, dropout,
-  gridSample, layerNorm, localResponseNorm, maxPool, pad, prelu, reduce, reshape, resize, scaleGradient, slice, take, transpose,
+  gridSample, layerNorm, localResponseNorm, maxPool, nonMaxSuppression, pad, prelu, reduce, reshape, resize, scaleGradient, slice, take, transpose,
 };
 
 /** The definition of one op, for code that does not know which. */

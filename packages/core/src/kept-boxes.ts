@@ -1,4 +1,8 @@
-import { at, type Boxes } from './boxes.js';
+/** The number at an index that the caller knows to be inside. */
+const at = (values: Corners | Int32Array, index: number) => values[index] as number;
+
+/** N boxes, [N, 4] row after row: x1, y1, x2, y2. */
+export type Corners = Float32Array | Float64Array;
 
 /** Cells along each side at most: a candidate never looks into more than their square. */
 const MOST_CELLS = 64;
@@ -20,7 +24,7 @@ export class KeptBoxes {
   private readonly perCell: readonly [number, number];
 
   /** @param indices The boxes that may come. */
-  constructor(private readonly boxes: Boxes, indices: Int32Array, threshold: number) {
+  constructor(private readonly boxes: Corners, indices: Int32Array, threshold: number) {
     let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
     for (const i of indices) {
       const [x, y] = this.centre(i);
