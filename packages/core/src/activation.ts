@@ -6,7 +6,7 @@ import { option, readOptions } from './options.js';
 
 /** Activations by name. hardSigmoid and hardSwish are torch's: relu6(x + 3) / 6, not Keras' clip(0.2x + 0.5). */
 export const ACTIVATIONS = [
-  'linear', 'relu', 'relu6', 'leakyRelu', 'elu', 'selu', 'sigmoid', 'hardSigmoid', 'kerasHardSigmoid', 'tanh', 'silu', 'hardSwish', 'gelu', 'softplus', 'softsign', 'softmax',
+  'linear', 'relu', 'relu6', 'leakyRelu', 'elu', 'selu', 'sigmoid', 'hardSigmoid', 'kerasHardSigmoid', 'tanh', 'silu', 'hardSwish', 'gelu', 'softplus', 'softsign', 'exponential', 'softmax',
 ] as const;
 export type ActivationKind = (typeof ACTIVATIONS)[number];
 
@@ -31,6 +31,7 @@ export function activate(x: tf.Tensor, kind: ActivationKind, alpha?: number): tf
     case 'gelu': return tf.tidy(() => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)));
     case 'softplus': return tf.softplus(x);
     case 'softsign': return tf.tidy(() => tf.div(x, tf.add(tf.abs(x), 1)));
+    case 'exponential': return tf.exp(x);
     case 'softmax': return tf.softmax(x);
   }
 }

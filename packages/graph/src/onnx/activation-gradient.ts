@@ -53,6 +53,7 @@ export function writeActivationGradient(w: OnnxWriter, x: string, y: string, dy:
       const reach = add(w.op('Abs', [x]), one);
       return w.op('Div', [dy, mul(reach, reach)]);
     }
+    case 'exponential': return mul(dy, y);
     case 'softmax': return mul(y, sub(dy, w.reduce('ReduceSum', mul(dy, y), [-1], true)));
   }
 }

@@ -20,6 +20,7 @@ export function writeActivation(w: OnnxWriter, x: string, { kind, alpha }: OpAtt
     case 'gelu': return w.op('Mul', [w.op('Mul', [x, w.number(0.5)]), w.op('Add', [w.op('Erf', [w.op('Mul', [x, w.number(Math.SQRT1_2)])]), w.number(1)])]);
     case 'softplus': return w.op('Softplus', [x]);
     case 'softsign': return w.op('Softsign', [x]);
+    case 'exponential': return w.op('Exp', [x]);
     case 'softmax': return w.op('Softmax', [x], { axis: int(-1) });
   }
 }

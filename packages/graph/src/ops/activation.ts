@@ -8,7 +8,7 @@ import { defineOp, elements, inputShape } from '../op.js';
 
 /** Elementary operations an element: comparisons and additions 1 each, an exponential 4. */
 const ACTIVATION_COST: Readonly<Record<ActivationKind, number>> = {
-  linear: 0, relu: 1, relu6: 2, leakyRelu: 2, elu: 5, selu: 6, sigmoid: 4, hardSigmoid: 4, kerasHardSigmoid: 4, tanh: 4, silu: 5, hardSwish: 5, gelu: 8, softplus: 5, softsign: 3, softmax: 5,
+  linear: 0, relu: 1, relu6: 2, leakyRelu: 2, elu: 5, selu: 6, sigmoid: 4, hardSigmoid: 4, kerasHardSigmoid: 4, tanh: 4, silu: 5, hardSwish: 5, gelu: 8, softplus: 5, softsign: 3, exponential: 4, softmax: 5,
 };
 
 export const activation = defineOp<'activation'>({
