@@ -2,6 +2,7 @@ export { boxAreas, boxesOfSide, clipBoxes, convertBoxes, type BoxFormat, type Bo
 export { BOX_WEIGHTS, decodeBoxes, encodeBoxes, SCALE_CLAMP, type DecodeOptions, type EncodeOptions } from './box-coding.js';
 export { boxOverlaps, type Overlap, type OverlapOptions } from './box-overlaps.js';
 export { type Size } from './anchor-options.js';
+export { decodedBoxes, DecodedBoxesLayer, type DecodedBoxesOptions } from './decoded-boxes.js';
 export { DEFAULT_BOXES, defaultBoxes, type DefaultBoxOptions } from './default-boxes.js';
 export { GRID_ANCHORS, gridAnchors, type GridAnchorOptions } from './grid-anchors.js';
 export { PRIOR_ANCHORS, priorAnchors, type PriorAnchorOptions } from './prior-anchors.js';
@@ -9,6 +10,7 @@ export { multiboxDetection, type MultiboxDetectionOptions, type MultiboxDetectio
 export { fastNonMaxSuppression, nonMaxSuppression, type NonMaxSuppressionOptions } from './non-max-suppression.js';
 export { matrixNonMaxSuppression, softNonMaxSuppression, type ScoreDecayOptions, type ScoredBoxes, type SoftSuppressionOptions } from './score-decay.js';
 export { type SuppressionOptions } from './score-order.js';
+export { NonMaxSuppressionLayer, suppressBoxes, type SuppressBoxesOptions } from './suppress-boxes.js';
 export { suppressTensors } from './suppress-tensors.js';
 export { anchorTargets, withoutPadding, type AnchorTargets, type TruthBoxes } from './anchor-targets.js';
 export { BACKGROUND, IGNORED, MATCH_THRESHOLDS, matchByThresholds, matchSsd, matchWithForced, type ThresholdMatchOptions } from './matchers.js';
@@ -16,6 +18,7 @@ export { mineHardNegatives, sampleAnchors, SAMPLES, type AnchorSample, type Samp
 export { boxLoss, decodeOffsets, smoothL1 } from './box-losses.js';
 export { focalLoss, priorBias, type FocalLossOptions } from './focal-loss.js';
 export { pyramidLevels, type PyramidLevelOptions } from './pyramid-levels.js';
+export { registerLayers } from './register-layers.js';
 export { roiAlign, type RoiAlignOptions } from './roi-align.js';
 export { roiPool, type RoiPoolOptions } from './roi-pool.js';
 export { averagePrecision, PRECISION_RULES, type PrecisionCurve, type PrecisionRule } from './average-precision.js';

@@ -1,3 +1,4 @@
+import { decodedBoxes, suppressBoxes } from '@convkit/anchors';
 import { mlpConv, radialBasis, scaledTanh, subsampling, tableConv } from '@convkit/classic';
 import { combinedBlock } from '@convkit/combined-block';
 import {
@@ -16,7 +17,7 @@ import { shuffleUnit, shuffleUnitV2 } from '@convkit/shufflenet';
 import { affineGrid, gridSample, spatialTransformer, thinPlateGrid } from '@convkit/spatial-transformer';
 import { convUnit } from '@convkit/vgg';
 import { difference, unpool, whatPool, whatWhereAutoencoder, whatWherePool, wherePool } from '@convkit/what-where';
-import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 
 type ImageInput = readonly [number, number, number];
 
@@ -33,6 +34,8 @@ export interface Descriptor {
   trainingDiffers?: boolean;
   /** Random in training: no gradient is compared. Default false. */
   random?: boolean;
+  /** Has no gradient, and says so where one is asked for: none is compared. Default false. */
+  noGradient?: boolean;
   /** Step of the differences that gradients are compared with; smaller where the block has many kinks. Default 5e-4. */
   gradientStep?: number;
 }
@@ -59,6 +62,14 @@ const sampled = (x: SymbolicTensor, options: Parameters<typeof gridSample>[2], f
   return gridSample(sliceChannels(x, { start: 2, size: 3 }), far ? positions : activation(positions, { kind: 'tanh' }), options);
 };
 const summary = (x: SymbolicTensor) => globalAveragePool(sliceChannels(x, { start: 0, size: 2 }), {});
+
+/** Channels of every cell as a list of rows, [N, H W, K]. */
+const rowsOf = (x: SymbolicTensor, start: number, size: number) => layers.reshape({ targetShape: [(x.shape[1] as number) * (x.shape[2] as number), size] }).apply(sliceChannels(x, { start, size })) as SymbolicTensor;
+/** Boxes of every cell around its first two channels, with the next two for sides. */
+const boxesOf = (x: SymbolicTensor) => {
+  const corner = sliceChannels(x, { start: 0, size: 2 });
+  return rowsOf(concatenate([corner, add([corner, activation(sliceChannels(x, { start: 2, size: 2 }), { kind: 'softplus' })])]), 0, 4);
+};
 
 /** What-where pooling and its inverse. */
 const pooledAndBack = (x: SymbolicTensor, options: Parameters<typeof whatWherePool>[1]) => {
@@ -114,6 +125,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('activation', 'hardSwish', (x) => activation(x, { kind: 'hardSwish' })),
   row('activation', 'leakyRelu', (x) => activation(x, { kind: 'leakyRelu', alpha: 0.2 })),
   row('activation', 'gelu', (x) => activation(x, { kind: 'gelu' })),
+  row('activation', 'exponential', (x) => activation(x, { kind: 'exponential' })),
   row('activation', 'softmax', (x) => activation(x, { kind: 'softmax' })),
   row('add', 'an image and itself', (x) => add([x, activation(x, { kind: 'silu' })])),
   row('multiply', 'a gate a channel', (x) => multiply([x, globalAveragePool(x, { keepDims: true })])),
@@ -178,6 +190,10 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('featurePyramid', 'two levels and one on top', (x) => joined(featurePyramid([x, maxPool(x, { poolSize: 3, strides: 2, padding: 1 })], { filters: 4, extraLevels: 1, name: 'fpn' }))),
   row('predictionHead', 'two maps of different cells', (x) => predictionHead([x, maxPool(x, { poolSize: 2 })], { anchors: [2, 3], columns: 5, name: 'head' })),
   row('predictionHead', 'separable, one map', (x) => predictionHead([x], { anchors: [2], columns: 4, kind: 'separable', name: 'head' }), normalised),
+  row('decodedBoxes', 'offsets of 42 anchors', (x) => decodedBoxes(rowsOf(x, 2, 4), { anchors: Float32Array.from({ length: 4 * 42 }, (_, i) => (i % 4 < 2 ? 0.2 : 0.7)), name: 'boxes' })),
+  row('decodedBoxes', 'in pixels, a tight clamp', (x) => decodedBoxes(rowsOf(x, 4, 4), { anchors: new Float32Array(4 * 42), boxWeights: [1, 2, 3, 4], clamp: 0.3, imageSize: [30, 40] })),
+  row('suppressBoxes', 'four classes', (x) => suppressBoxes(boxesOf(x), rowsOf(x, 4, 4), { threshold: 0.3, limit: 30, name: 'found' }), { noGradient: true }),
+  row('suppressBoxes', 'few candidates, more places than boxes, a background', (x) => suppressBoxes(boxesOf(x), activation(rowsOf(x, 4, 4), { kind: 'softmax' }), { threshold: 0.2, candidates: 6, limit: 25, scoreThreshold: 0.1, background: true }), { noGradient: true }),
   row('scaleGradient', 'there and back', (x) => scaleGradient(scaleGradient(x, { factor: 4 }), { factor: 0.25 })),
   row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
   row('scaledTanh', 'of an image', (x) => scaledTanh(x, {})),
@@ -247,7 +263,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
 
 /** Exports of the packages of blocks that are neither blocks nor layers. A new export goes here or, if it is one, gets a row. */
 export const NO_BLOCKS: ReadonlySet<string> = new Set([
-  'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'sumOf', 'sumActivated', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
+  'activate', 'batchNormalize', 'batchNormalizeTraining', 'shuffleChannels', 'gateFactors', 'gateChannels', 'sumWeighted', 'sumOf', 'sumActivated', 'suppressedBoxes', 'suppressGreedily', 'iou', 'stochasticPoolMean', 'stochasticPoolSample', 'convolve2d', 'depthwiseConvolve2d', 'deformableConvolve2d', 'bilinearSample', 'multiplyMatrices', 'localResponseNormalize',
   'adaptiveAvgPool2d', 'resizeBilinear2d', 'interpolationWeights', 'averageScale', 'fieldBehind', 'receptiveField', 'avgPool2d', 'maxPool2d', 'spatialMean', 'effectiveKernel', 'resolvePadding', 'windowOutput', 'hashString', 'normalStream', 'randomStream',
   'defineFamily', 'closest', 'describeValue', 'unknownName', 'readOptions', 'isLowerable', 'registerLayers', 'OptionError', 'blockEntries', 'layersUnder', 'layerLabel',
   'install', 'uninstall', 'installedPatches', 'replaceKernel', 'replaceGradient',

@@ -24,7 +24,7 @@ async function expectSameStep(network: LayersModel): Promise<void> {
 beforeAll(() => tf.setBackend('wasm'));
 
 describe('a compiled training step of a block or layer', () => {
-  const rows = DESCRIPTORS.filter(({ random }) => !random);
+  const rows = DESCRIPTORS.filter(({ random, noGradient }) => !random && !noGradient);
 
   test.each(rows.map((descriptor) => [`${descriptor.exported}: ${descriptor.title}`, descriptor] as const))('%s', async (_, descriptor) => {
     await expectSameStep(trainable(descriptor));
@@ -46,4 +46,14 @@ describe('a compiled training step of a small variant', () => {
   test.each(tiny.map(({ id }) => id))('%s', async (id) => {
     await expectSameStep(zoo.get(id).build({ seed: 1, dropout: 0 }));
   });
+});
+
+test('an op without a gradient is refused by layer and op', async () => {
+  const descriptor = DESCRIPTORS.find(({ noGradient }) => noGradient === true);
+  const network = trainable(descriptor!);
+  const trainer = await createTrainer(network);
+  const [, height, width, channels] = network.inputs[0]!.shape as [null, number, number, number];
+  await expect(trainer.step({ images: new Float32Array(height * width * channels), labels: [0], size: 1 }, 0.1)).rejects.toThrow('layer "found" of class ConvkitNonMaxSuppression: the op nonMaxSuppression has no gradient in ONNX');
+  await trainer.dispose();
+  network.dispose();
 });
