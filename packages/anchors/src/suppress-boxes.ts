@@ -29,7 +29,7 @@ type Shape = (number | null)[];
 /**
  * Greedy non-maximum suppression of [boxes, scores], class by class, as a layer: boxes [N, R, 4] (x1, y1, x2, y2), scores [N, R, K] ->
  * [N, limit, 6]: x1, y1, x2, y2, score, class, best first; places that stay empty are 0, 0, 0, 0, 0, -1. See `suppressedBoxes` of core.
- * It has no gradient, and on a backend that cannot be read at once (webgpu outside of browsers) it throws.
+ * It has no gradient.
  * @throws OptionError for impossible options and inputs of other shapes.
  */
 export class NonMaxSuppressionLayer extends layers.Layer {

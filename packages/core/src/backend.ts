@@ -19,5 +19,10 @@ export function takesExplicitPadding(): boolean {
   return tf.getBackend() !== 'tensorflow';
 }
 
+/** Whether tensors can be read without waiting. webgpu's way, through a canvas, is a browser's alone and gives other numbers there. */
+export function readsAtOnce(): boolean {
+  return tf.getBackend() !== 'webgpu';
+}
+
 /** The fused activations that every backend's FusedConv2D and FusedDepthwiseConv2D know. */
 export const FUSABLE: ReadonlySet<string> = new Set(['linear', 'relu', 'relu6']);

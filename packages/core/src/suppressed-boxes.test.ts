@@ -2,7 +2,8 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
-import { suppressedBoxes, suppressGreedily, type SuppressionAttributes } from './index.js';
+import { randomStream, suppressedBoxes, suppressGreedily, type SuppressionAttributes } from './index.js';
+import { suppressInRounds } from './suppression-rounds.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -64,4 +65,27 @@ test('there is no gradient, and it says so', () => {
   const attributes = { threshold: 0.5, scoreThreshold: 0, candidates: 1, limit: 1 };
   expect(() => tf.grad((x) => tf.sum(suppressedBoxes(boxes, x as tf.Tensor3D, attributes)))(scores)).toThrow('nonMaxSuppression has no gradient');
   tf.dispose([scores, boxes]);
+});
+
+test.each([
+  ['many candidates', { threshold: 0.4, scoreThreshold: 0.1, candidates: 1000, limit: 40 }],
+  ['few candidates', { threshold: 0.2, scoreThreshold: 0.3, candidates: 7, limit: 40 }],
+  ['all that do not touch', { threshold: 0, scoreThreshold: 0.5, candidates: 30, limit: 10 }],
+])('rounds in tensors, for backends that are read later, leave the same boxes: %s', (_, attributes) => {
+  const next = randomStream(3);
+  const [images, rows, kinds] = [3, 60, 3];
+  const boxes = Array.from({ length: images * rows }, () => {
+    const [x, y] = [Math.floor(3 * next()) / 3, Math.floor(3 * next()) / 3];
+    return [x, y, x + 0.4 * next() - 0.02, y + 0.4 * next() - 0.02];
+  }).flat();
+  const scores = Float32Array.from({ length: images * rows * kinds }, () => next());
+  scores.fill(0, 0, rows * kinds); // nothing in the first image
+  const before = tf.memory().numTensors;
+  tf.tidy(() => {
+    const [b, s] = [tf.tensor3d(boxes, [images, rows, 4]), tf.tensor3d(scores, [images, rows, kinds])];
+    const wanted = suppressedBoxes(b, s, attributes).dataSync();
+    expect(wanted.filter((kind, i) => i % 6 === 5 && kind >= 0).length).toBeGreaterThan(15);
+    expect(suppressInRounds(b, s, attributes).dataSync()).toEqual(wanted);
+  });
+  expect(tf.memory().numTensors).toBe(before);
 });

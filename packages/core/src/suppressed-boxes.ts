@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { readsAtOnce } from './backend.js';
 import { suppressGreedily } from './greedy-suppression.js';
 import type { OpAttributes } from './lowering.js';
+import { suppressInRounds } from './suppression-rounds.js';
 
 /** How boxes are suppressed, and how many. */
 export type SuppressionAttributes = OpAttributes['nonMaxSuppression'];
@@ -31,48 +33,38 @@ function suppressImage(boxes: Float32Array, scores: Float32Array, kinds: number,
   return stay.sort(byScore).slice(0, limit);
 }
 
-/**
- * The values of a tensor, at once.
- * @throws Error where the backend gives them only later, as webgpu does outside of browsers.
- */
-function readNow(tensor: tf.Tensor): Float32Array {
-  try {
-    return tensor.dataSync() as Float32Array;
-  } catch (cause) {
-    throw new Error(`nonMaxSuppression runs on the processor and the backend ${tf.getBackend()} cannot be read at once: take another backend, or read boxes and scores with data() and suppress them as typed arrays`, { cause });
+/** Greedy suppression on the processor: tens of thousands of boxes in milliseconds. */
+function suppressOnProcessor(boxes: tf.Tensor3D, scores: tf.Tensor3D, attributes: SuppressionAttributes): tf.Tensor3D {
+  const [n, rows, kinds] = scores.shape;
+  const { limit } = attributes;
+  const [boxValues, scoreValues] = [boxes.dataSync<'float32'>(), scores.dataSync<'float32'>()];
+  const result = new Float32Array(n * limit * COLUMNS);
+  for (let image = 0; image < n; image++) {
+    const own = boxValues.subarray(image * rows * 4, (image + 1) * rows * 4);
+    const found = suppressImage(own, scoreValues.subarray(image * rows * kinds, (image + 1) * rows * kinds), kinds, attributes);
+    for (let place = 0; place < limit; place++) {
+      const one = found[place];
+      const at = (image * limit + place) * COLUMNS;
+      if (one === undefined) result[at + 5] = -1;
+      else result.set([...own.subarray(4 * one.box, 4 * one.box + 4), one.score, one.kind], at);
+    }
   }
+  return tf.tensor3d(result, [n, limit, COLUMNS]);
 }
 
 /**
  * Greedy non-maximum suppression, class by class: of each class the `candidates` boxes with the best scores above `scoreThreshold`, less those
  * whose IoU with a better one that stays is above `threshold`; of all classes together the `limit` best. Equal scores are in the order of
- * class, then box. On the processor, whatever the backend; it has no gradient.
+ * class, then box; on webgpu, where it is done in tensors, in any order. It has no gradient.
  * @param boxes [N, R, 4], x1, y1, x2, y2; @param scores [N, R, K]
  * @returns [N, limit, 6]: x1, y1, x2, y2, score, class, best first; places that stay empty are 0, 0, 0, 0, 0, -1.
- * @throws Error where the backend cannot be read synchronously.
  */
 export function suppressedBoxes(boxes: tf.Tensor3D, scores: tf.Tensor3D, attributes: SuppressionAttributes): tf.Tensor3D {
-  const suppress = tf.customGrad((inBoxes, inScores) => {
-    const [n, rows, kinds] = (inScores as tf.Tensor3D).shape;
-    const { limit } = attributes;
-    const [boxValues, scoreValues] = [readNow(inBoxes as tf.Tensor), readNow(inScores as tf.Tensor)];
-    const result = new Float32Array(n * limit * COLUMNS);
-    for (let image = 0; image < n; image++) {
-      const own = boxValues.subarray(image * rows * 4, (image + 1) * rows * 4);
-      const found = suppressImage(own, scoreValues.subarray(image * rows * kinds, (image + 1) * rows * kinds), kinds, attributes);
-      for (let place = 0; place < limit; place++) {
-        const one = found[place];
-        const at = (image * limit + place) * COLUMNS;
-        if (one === undefined) result[at + 5] = -1;
-        else result.set([...own.subarray(4 * one.box, 4 * one.box + 4), one.score, one.kind], at);
-      }
-    }
-    return {
-      value: tf.tensor3d(result, [n, limit, COLUMNS]),
-      gradFunc: (): tf.Tensor[] => {
-        throw new Error('nonMaxSuppression has no gradient: train on what is in front of it');
-      },
-    };
-  });
+  const suppress = tf.customGrad((inBoxes, inScores) => ({
+    value: (readsAtOnce() ? suppressOnProcessor : suppressInRounds)(inBoxes as tf.Tensor3D, inScores as tf.Tensor3D, attributes),
+    gradFunc: (): tf.Tensor[] => {
+      throw new Error('nonMaxSuppression has no gradient: train on what is in front of it');
+    },
+  }));
   return suppress(boxes, scores) as tf.Tensor3D;
 }
