@@ -28,6 +28,8 @@ const CHANNELS = 32;
 
 type Piece = (x: SymbolicTensor) => SymbolicTensor;
 
+const even = (x: SymbolicTensor) => maxPool(x, { poolSize: 2, strides: 1 });
+
 /** Convolutions whose channels come out in blocks, and what stands between them. */
 const PIECES: Readonly<Record<string, Piece>> = {
   'a convolution of 3x3': (x) => conv2d(x, { filters: CHANNELS, kernelSize: 3, padding: 1 }),
@@ -35,6 +37,13 @@ const PIECES: Readonly<Record<string, Piece>> = {
   'a convolution of 5x5 without padding': (x) => conv2d(x, { filters: 16, kernelSize: 5 }),
   'a dilated convolution': (x) => conv2d(x, { filters: 16, kernelSize: 3, padding: 2, dilationRate: 2 }),
   'a convolution with stride 2': (x) => conv2d(x, { filters: 16, kernelSize: 3, strides: 2, padding: 1 }),
+  'a convolution with stride 2 of an even side': (x) => conv2d(even(x), { filters: 16, kernelSize: 3, strides: 2, padding: 1 }),
+  'a convolution with stride 2 padded behind': (x) => conv2d(even(x), { filters: 48, kernelSize: 3, strides: 2, padding: [0, 1, 0, 1] }),
+  'a convolution with stride 2 that leaves the end': (x) => conv2d(even(x), { filters: 16, kernelSize: 3, strides: 2 }),
+  'a convolution of 2x2 with stride 2': (x) => conv2d(even(x), { filters: CHANNELS, kernelSize: 2, strides: 2 }),
+  'a convolution of 5x5 with stride 3': (x) => conv2d(x, { filters: CHANNELS, kernelSize: 5, strides: 3, padding: 2 }),
+  'a convolution with strides 2 and 1': (x) => conv2d(even(x), { filters: 16, kernelSize: [3, 5], strides: [2, 1], padding: [1, 1, 2, 2] }),
+  'a convolution with stride 2 from few channels': (x) => conv2d(conv2d(x, { filters: 3, kernelSize: 1 }), { filters: CHANNELS, kernelSize: 5, strides: 2, padding: 2 }),
   'a convolution of 1x1': (x) => conv2d(x, { filters: 48, kernelSize: 1 }),
   'a convolution of 1x1 with stride 2': (x) => conv2d(x, { filters: 16, kernelSize: 1, strides: 2 }),
   'a convolution to channels that make no block': (x) => conv2d(conv2d(x, { filters: 20, kernelSize: 3, padding: 1 }), { filters: CHANNELS, kernelSize: 1 }),

@@ -64,6 +64,9 @@ export function readModel(model: LayersModel, parameters: readonly Parameter[], 
 
 const lengthOf = (items: readonly { offset: number; size: number }[]) => { const last = items.at(-1); return last === undefined ? 0 : last.offset + last.size; };
 
+/** A piece of a vector in its own shape. */
+const shaped = (w: OnnxWriter, piece: string, shape: readonly (number | null)[]) => (shape.length === 1 ? piece : w.reshape(piece, shape));
+
 /** The state as inputs of a program, and every node's value that the state and the constants give. */
 function writeState(w: OnnxWriter, { parameters, statistics, layouts }: Compilation, graph: Graph): { inputs: OnnxValueInfo[]; valueOf: (node: GraphNode) => OnnxValue | undefined } {
   const inputs: OnnxValueInfo[] = [{ name: 'parameters', element: 'float32', shape: [lengthOf(parameters)] }];
@@ -73,13 +76,13 @@ function writeState(w: OnnxWriter, { parameters, statistics, layouts }: Compilat
   const known = new Map<LayerVariable, OnnxValue>(parameters.map((parameter, i) => [parameter.variable, w.undecided(parameter.name, parameter.shape, (wanted) => {
     const layout = layouts.get(parameter) ?? wanted;
     layouts.set(parameter, layout);
-    return { name: w.reshape(slices[i] as string, shapeIn(layout, parameter.shape)), layout };
+    return { name: shaped(w, slices[i] as string, shapeIn(layout, parameter.shape)), layout };
   })]));
   if (statistics.length > 0) {
     inputs.push({ name: 'statistics', element: 'float32', shape: [lengthOf(statistics)] });
     pieces('statistics', statistics).forEach((name, i) => {
       const { variable, shape } = statistics[i] as Statistic;
-      known.set(variable, { name: w.reshape(name, shape), shape, layout: PLAIN });
+      known.set(variable, { name: shaped(w, name, shape), shape, layout: PLAIN });
     });
   }
   const valueOf = (node: GraphNode): OnnxValue | undefined => {

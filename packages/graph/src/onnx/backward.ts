@@ -29,7 +29,7 @@ export function writeBackward(
       const added = gradients[i];
       if (added === undefined) throw new GradientError(`layer "${node.origin.layer}" of class ${node.origin.type}: the op ${node.kind} gives no gradient for its input ${i}`);
       const sum = sums.get(input);
-      sums.set(input, sum === undefined ? added : { ...sum, name: w.op('Add', [sum.name, w.as(added, sum.layout)]) });
+      sums.set(input, sum === undefined ? added : { ...sum, name: w.sum(sum.name, w.as(added, sum.layout)) });
     });
   }
   w.at('');

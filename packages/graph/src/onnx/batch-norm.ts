@@ -77,7 +77,7 @@ export function writeBatchNormGradient(w: OnnxWriter, inputs: readonly OnnxValue
     const b = mul(mul(a, inverse), mul(gammaGradient(), share));
     const shift = mul(a, mul(betaGradient(), share));
     const k = centred ? shift : w.op('Sub', [shift, mul(b, mean)]);
-    return w.op('Add', [math.affine(dy, a, k), math.affine(x, b)]);
+    return w.sum(math.affine(dy, a, k), math.affine(x, b));
   };
   return [
     needs[0] ? { name: inputGradient(), shape, layout } : undefined,

@@ -1,5 +1,5 @@
 import type { ValueShape } from '@convkit/core';
-import { fuseBlockedActivations } from './blocked-activation.js';
+import { fuseBlocked } from './blocked-fusion.js';
 import { arrange, BLOCKED_DOMAIN, inverse, keepsOrder, NCHW, PLAIN, shapeIn, unblocked, viewOf, type Layout } from './layout.js';
 import { int, ints, type OnnxAttributes, type OnnxConstant, type OnnxNode, type OnnxProgram, type OnnxValueInfo } from './program.js';
 
@@ -38,6 +38,7 @@ export class OnnxWriter {
   readonly domains = new Set<string>();
   private readonly written = new Map<string, readonly string[]>();
   private readonly names = new Map<string, number>();
+  private readonly sums = new Set<string>();
   private readonly known = new Map<string, Known>();
   private readonly open = new Map<string, { shape: readonly number[]; place: (layout: Layout) => { name: string; layout: Layout }; placed?: OnnxValue }>();
   private scope = '';
@@ -78,6 +79,13 @@ export class OnnxWriter {
   /** A node with one output, whose name it returns. */
   op(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, domain = ''): string {
     return this.many(type, inputs, 1, attributes, domain)[0] as string;
+  }
+
+  /** a + b, both of one shape: a blocked convolution that puts one of them out may add the other. */
+  sum(a: string, b: string): string {
+    const name = this.op('Add', [a, b]);
+    this.sums.add(name);
+    return name;
   }
 
   /** A constant of 64-bit integers, one axis. */
@@ -158,7 +166,7 @@ export class OnnxWriter {
     for (const { name: output, value } of results) this.nodes.push({ name: output, type: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
     const opsets = { '': this.opset, ...Object.fromEntries([...this.domains].map((domain) => [domain, 1])) };
     const outputs = results.map(({ name: output, shape }) => ({ name: output, element: 'float32' as const, shape }));
-    return { name, opsets, nodes: fuseBlockedActivations(this.nodes, this.constants), constants: [...this.constants.values()], inputs, outputs };
+    return { name, opsets, nodes: fuseBlocked(this.nodes, this.sums, this.constants), constants: [...this.constants.values()], inputs, outputs };
   }
 
   private place(name: string, { values, shape }: Known, layout: Layout): string {

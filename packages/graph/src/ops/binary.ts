@@ -51,8 +51,10 @@ export const binary = defineOp<'binary'>({
   onnx: (w, inputs, { kind }, shape) => {
     const [a, b] = inputs as [OnnxValue, OnnxValue];
     const found = inputs.find((value) => value.shape.length === shape.length && value.layout !== PLAIN)?.layout ?? PLAIN;
-    const layout = inputs.every((value) => sameShape(value.shape, shape)) ? found : unblocked(found);
-    return { name: w.op(ONNX_TYPES[kind], [broadcastable(w, a, shape, layout), broadcastable(w, b, shape, layout)]), shape, layout };
+    const ofOneShape = inputs.every((value) => sameShape(value.shape, shape));
+    const layout = ofOneShape ? found : unblocked(found);
+    const [left, right] = [broadcastable(w, a, shape, layout), broadcastable(w, b, shape, layout)];
+    return { name: kind === 'add' && ofOneShape ? w.sum(left, right) : w.op(ONNX_TYPES[kind], [left, right]), shape, layout };
   },
   gradient: (w, { inputs, output, upstream, attributes: { kind }, needs }) => {
     const [a, b] = inputs as [OnnxValue, OnnxValue];
