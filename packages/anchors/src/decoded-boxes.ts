@@ -17,7 +17,7 @@ export interface DecodedBoxesOptions extends LayerOptions {
 }
 
 const isSize = (value: unknown) => Array.isArray(value) && value.length === 2 && value.every((n) => Number.isFinite(n) && n > 0);
-export const imageSizeOption = option.withDefault(option.custom<readonly [number, number]>(isSize, '[height, width], numbers > 0'), [1, 1]);
+const imageSizeOption = option.withDefault(option.custom<readonly [number, number]>(isSize, '[height, width], numbers > 0'), [1, 1]);
 
 const entries = {
   ...layerEntries,

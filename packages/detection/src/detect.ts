@@ -2,7 +2,7 @@
 import { decodeBoxes, nonMaxSuppression } from '@convkit/anchors';
 import { option, OptionError, readOptions } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Detector } from './detector.js';
+import type { Detector, DetectorRules } from './detector.js';
 
 export interface DetectOptions {
   /** Only boxes with a probability above it. Default 0.01 (softmax) or 0.05 (sigmoid). */
@@ -37,6 +37,14 @@ const entries = {
   imageSize: option.withDefault(option.custom<readonly [number, number]>(isSize, '[height, width], numbers > 0'), [1, 1]),
 } as const;
 
+/** Options with the defaults of a detector's kind. */
+export function readDetectOptions(where: string, { scores }: DetectorRules, options: DetectOptions): Required<DetectOptions> {
+  const { imageSize, ...given } = readOptions(where, entries, options);
+  const fallback = DEFAULTS[scores];
+  const { scoreThreshold = fallback.scoreThreshold, threshold = fallback.threshold, candidates = fallback.candidates, limit = fallback.limit } = given;
+  return { scoreThreshold, threshold, candidates, limit, imageSize };
+}
+
 /** The probability of every class but the background, [A, classes], of one image's logits [A, K]. */
 function probabilities(logits: Float32Array, kinds: number, scores: 'softmax' | 'sigmoid'): Float32Array {
   if (scores === 'sigmoid') return logits.map((z) => 1 / (1 + Math.exp(-z)));
@@ -66,9 +74,7 @@ function candidatesOf(scores: Float32Array, kinds: number, scoreThreshold: numbe
  */
 export function decodeDetections({ anchors, classes: kinds, rules }: Detector, logits: Float32Array, offsets: Float32Array, options: DetectOptions = {}): Detections[] {
   const where = 'decodeDetections';
-  const { imageSize: [height, width], ...given } = readOptions(where, entries, options);
-  const fallback = DEFAULTS[rules.scores];
-  const { scoreThreshold = fallback.scoreThreshold, threshold = fallback.threshold, candidates = fallback.candidates, limit = fallback.limit } = given;
+  const { imageSize: [height, width], scoreThreshold, threshold, candidates, limit } = readDetectOptions(where, rules, options);
   const columns = kinds + (rules.scores === 'softmax' ? 1 : 0);
   const size = offsets.length / anchors.length;
   if (!Number.isInteger(size) || logits.length !== (size * anchors.length * columns) / 4) throw new OptionError(where, 'logits', logits.length, `${columns} numbers for each of the anchors, and 4 offsets`);

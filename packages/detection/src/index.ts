@@ -11,4 +11,5 @@ export { vggSsd, VGG_SSDS, type VggSsdOptions, type VggSsdSpec } from './vgg-ssd
 export { registerLayers } from './register-layers.js';
 export { retinanet, type RetinanetOptions } from './retinanet.js';
 export { ssd, type SsdBoxes, type SsdOptions } from './ssd.js';
+export { withDetections } from './with-detections.js';
 export { tinySsd, TINY_SSDS, type TinySsdOptions } from './tiny-ssd.js';

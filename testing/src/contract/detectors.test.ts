@@ -3,14 +3,16 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { randomStream } from '@convkit/core';
 import { mobilenetV3, MOBILENETS_V3 } from '@convkit/depthwise';
-import { assignAnchors, decodeDetections, detect, detectionLoss, retinanet, ssd, tinySsd, trainerLosses, trainerTargets, vggSsd, VGG_SSDS, type Detector } from '@convkit/detection';
-import { createSession } from '@convkit/onnx';
+import { assignAnchors, decodeDetections, detect, detectionLoss, registerLayers, retinanet, ssd, tinySsd, trainerLosses, trainerTargets, vggSsd, VGG_SSDS, withDetections, type Detector } from '@convkit/detection';
+import { compile } from '@convkit/graph';
+import { createSession, toOnnx } from '@convkit/onnx';
 import { profile } from '@convkit/profile';
 import { createTrainer } from '@convkit/train';
 import { zoo } from '@convkit/zoo';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { relativeError } from '../index.js';
+import { reload } from './contract.js';
 
 const zeros = { initialWeights: 'zeros' } as const;
 
@@ -83,8 +85,19 @@ const DETECTORS: Record<string, () => Detector> = {
   }),
 };
 
+/** Heads that are sure of what they say, as trained ones are: the probabilities of new ones are all alike. */
+function sharpened(detector: Detector): Detector {
+  detector.model.weights.filter(({ originalName, shape }) => originalName.startsWith('head.classification') && shape.length === 4).forEach((weight, i) => {
+    weight.write(tf.tidy(() => tf.randomNormal(weight.shape as number[], 0, 0.3, 'float32', i + 1)));
+  });
+  return detector;
+}
+
 describe.each(Object.entries(DETECTORS))('%s', (_, build) => {
-  beforeAll(() => tf.setBackend('wasm'));
+  beforeAll(async () => {
+    registerLayers();
+    await tf.setBackend('wasm');
+  });
   const next = randomStream(7);
   const images = Float32Array.from({ length: 2 * SIDE * SIDE * 3 }, () => next());
   const truths = [
@@ -106,6 +119,46 @@ describe.each(Object.entries(DETECTORS))('%s', (_, build) => {
     expect(decodeDetections(detector, logits!.data, offsets!.data).map(({ classes }) => classes.length)).toEqual(found.map(({ classes }) => classes.length));
     x.dispose();
     detector.model.dispose();
+  });
+
+  it('ends in boxes: as layers, saved and loaded, compiled and in a file for onnxruntime, those that detect finds', async () => {
+    const detector = sharpened(build());
+    const options = { imageSize: [SIDE, 2 * SIDE], scoreThreshold: 0.2, threshold: 0.3, candidates: 150, limit: 300 } as const;
+    const x = tf.tensor4d(images, [2, SIDE, SIDE, 3]);
+    const wanted = await detect(detector, x, options);
+    wanted.forEach(({ classes }) => expect(new Set(classes).size, 'every kind is found').toBe(3));
+    expect(Math.min(...wanted.map(({ scores }) => scores.length))).toBeLessThan(300);
+    const whole = withDetections(detector, options);
+    expect(whole.outputShape).toEqual([null, 300, 6]);
+
+    const ends: [string, tf.Tensor][] = [['layers', whole.predict(x) as tf.Tensor]];
+    const loaded = await reload(whole);
+    ends.push(['loaded', loaded.predict(x) as tf.Tensor]);
+    const program = compile(whole);
+    ends.push(['compiled', program.predict(x) as tf.Tensor]);
+    const session = await createSession(await toOnnx(whole), { threads: 1 });
+    ends.push(['exported', (await session.predict(x)) as tf.Tensor]);
+    await session.dispose();
+    for (const [how, found] of ends) {
+      const rows = (found as tf.Tensor3D).arraySync();
+      found.dispose();
+      wanted.forEach(({ boxes, scores, classes }, n) => {
+        const filled = rows[n]!.slice(0, scores.length);
+        expect(filled.map((row) => row[5]), how).toEqual([...classes]);
+        expect(relativeError(filled.map((row) => row[4]!), scores), how).toBeLessThan(1e-4);
+        expect(relativeError(filled.flatMap((row) => row.slice(0, 4)), boxes), how).toBeLessThan(1e-4);
+        expect(rows[n]!.slice(scores.length).every((row) => row.join() === '0,0,0,0,0,-1'), how).toBe(true);
+      });
+    }
+    // The smallest end: one box, and nothing above the threshold.
+    const [one, nothing] = [withDetections(detector, { ...options, limit: 1 }), withDetections(detector, { ...options, scoreThreshold: 1, limit: 2 })];
+    tf.tidy(() => {
+      expect(relativeError((one.predict(x) as tf.Tensor).dataSync().slice(0, 4), wanted[0]!.boxes.subarray(0, 4))).toBeLessThan(1e-4);
+      expect([...(nothing.predict(x) as tf.Tensor).dataSync()]).toEqual(Array.from({ length: 4 }, () => [0, 0, 0, 0, 0, -1]).flat());
+    });
+    program.dispose();
+    x.dispose();
+    for (const network of [loaded, whole]) network.dispose();
   });
 
   it.each(['onnxruntime', 'tfjs'] as const)('a trainer on %s has the loss and the gradients of detectionLoss', async (engine) => {
