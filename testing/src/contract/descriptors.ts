@@ -271,7 +271,7 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'boxAreas', 'boxesOfSide', 'clipBoxes', 'convertBoxes', 'decodeBoxes', 'encodeBoxes', 'boxOverlaps', 'defaultBoxes', 'gridAnchors', 'priorAnchors',
   'multiboxDetection', 'fastNonMaxSuppression', 'nonMaxSuppression', 'matrixNonMaxSuppression', 'softNonMaxSuppression', 'suppressTensors',
   'anchorTargets', 'withoutPadding', 'matchByThresholds', 'matchSsd', 'matchWithForced', 'mineHardNegatives', 'sampleAnchors',
-  'resizeNearest2d', 'normalizeChannels', 'ssd', 'tinySsd', 'vggSsd', 'retinanet', 'assignAnchors', 'trainerTargets', 'trainerLosses', 'detectionLoss', 'detectionLosses', 'decodeDetections', 'detect',
+  'resizeNearest2d', 'normalizeChannels', 'ssd', 'tinySsd', 'vggSsd', 'retinanet', 'assignAnchors', 'trainerTargets', 'trainerLosses', 'detectionLoss', 'detectionLosses', 'decodeDetections', 'detect', 'withDetections',
   'boxLoss', 'decodeOffsets', 'smoothL1', 'focalLoss', 'priorBias', 'pyramidLevels', 'roiAlign', 'roiPool', 'averagePrecision', 'evaluateCoco', 'evaluateVoc',
   'localizer', 'boxesOfClass', 'boxesOfFractions', 'boxFractions', 'classBoxTargets', 'mergeBoxes', 'evaluateLocalization',
   'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient', 'affineGrid2d', 'gridSample2d', 'thinPlateGrid2d', 'convolveTranspose2d', 'hardWhere2d', 'softWhat2d', 'softWhere2d', 'unpool2d', 'whatWhereLoss', 'whatWhereTraining',
