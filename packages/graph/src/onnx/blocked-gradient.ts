@@ -2,7 +2,8 @@
  * Gradients of convolutions on blocked images, [N, C / b, H, W, b] in memory and [N, C, H, W] by name. Images and channels
  * can be counted together there, [1, N C, H, W], which is what the kernel of a depthwise convolution needs.
  */
-import { BLOCKED_DOMAIN, PLAIN } from './layout.js';
+import { BLOCKED_DOMAIN } from './layout.js';
+import { writePhases } from './blocked-phases.js';
 import { int, ints } from './program.js';
 import { windowPads } from './window.js';
 import { paddingOfFlipped, unreached, type ConvolutionShapes } from './convolution-gradient.js';
@@ -31,53 +32,7 @@ function stuffed(w: OnnxWriter, dy: string, { batch, output: [rows, columns], st
 }
 
 /**
- * The same at stride s along each axis, for dense kernels: the positions of x fall into s s phases, x[s j + p] = sum over m of
- * dy[j + m] kernel[p + before - s m], and one convolution has the phases of all channels for its filters, with zeros for the taps that a phase lacks.
- * They are then put between each other.
- * @returns undefined where the phases are not equally long or the geometry leaves something out.
- */
-function writePhases(w: OnnxWriter, dy: string, kernel: string, { batch, input, output, kernel: size, channels, filters, strides, dilations, padding }: ConvolutionShapes, block: number): string | undefined {
-  const along = ([0, 1] as const).map((axis) => {
-    const [stride, before] = [strides[axis], padding[axis * 2] ?? 0];
-    const [first, last] = [Math.ceil((before - size[axis] + 1) / stride), Math.floor((stride - 1 + before) / stride)];
-    const length = input[axis] / stride;
-    return { stride, before, first, taps: last - first + 1, length, pads: [-first, length - output[axis] + last] as const };
-  }) as [Axis, Axis];
-  if (!isOne(dilations) || along.some(({ length, pads }) => !Number.isInteger(length) || pads.some((n) => n < 0))) return undefined;
-  const [down, right] = along;
-  const none = size[0] * size[1];
-  const tapOf = ({ stride, before, first }: Axis, axis: 0 | 1, phase: number, m: number) => { const tap = phase + before - stride * (first + m); return tap >= 0 && tap < size[axis] ? tap : undefined; };
-  const taps = phases(down).flatMap((p) => phases(right).flatMap((q) => moves(down).flatMap((m) => moves(right).map((n) => {
-    const [row, column] = [tapOf(down, 0, p, m), tapOf(right, 1, q, n)];
-    return row === undefined || column === undefined ? none : row * size[1] + column;
-  }))));
-  const [blocks, filterBlocks] = [channels / block, filters / block];
-  const zero = w.as(w.constant(`no tap of ${filterBlocks}x${blocks}`, new Float32Array(filters * channels), [filterBlocks, blocks, 1, block, block]), PLAIN);
-  const all = w.op('Concat', [w.reshape(kernel, [filterBlocks, blocks, none, block, block]), zero], { axis: int(2) });
-  const chosen = w.reshape(w.op('Gather', [all, w.integers(taps)], { axis: int(2) }), [filterBlocks, blocks, down.stride * right.stride, down.taps * right.taps, block, block]);
-  const weights = w.reshape(w.transpose(chosen, [2, 1, 0, 3, 5, 4]), [down.stride * right.stride * channels, filters, down.taps, right.taps]);
-  const each = w.op('Conv', [dy, weights], {
-    kernel_shape: ints([down.taps, right.taps]), strides: ints([1, 1]), dilations: ints([1, 1]), pads: windowPads([...down.pads, ...right.pads]), group: int(1),
-  }, BLOCKED_DOMAIN);
-  const apart = w.reshape(each, [batch, down.stride, right.stride, blocks, down.length, right.length, block]);
-  return w.reshape(w.transpose(apart, [0, 3, 4, 1, 5, 2, 6]), [batch, channels, ...input]);
-}
-
-/** An axis of an input gradient by phases: the kernel's first move, how many there are, and the positions of a phase. */
-interface Axis {
-  readonly stride: number;
-  readonly before: number;
-  readonly first: number;
-  readonly taps: number;
-  readonly length: number;
-  readonly pads: readonly [number, number];
-}
-
-const phases = ({ stride }: Axis) => Array.from({ length: stride }, (_, i) => i);
-const moves = ({ taps }: Axis) => Array.from({ length: taps }, (_, i) => i);
-
-/**
- * d loss / d x: a convolution with the flipped kernel; where the stride is not 1, of each phase, or of dy with zeros between.
+ * d loss / d x: a convolution with the flipped kernel; where the stride is not 1, of each phase (dense kernels), or of dy with zeros between.
  * @returns undefined where the padding was wider than the kernel, or the last windows do not reach the end.
  */
 export function writeBlockedInputGradient(w: OnnxWriter, dy: string, kernel: string, shapes: ConvolutionShapes, block: number): string | undefined {
