@@ -1,3 +1,3 @@
 import { libraryConfig } from '../../tools/library-config.js';
 
-export default libraryConfig({ entry: ['src/index.ts', 'src/node.ts'] });
+export default libraryConfig({ entry: ['src/index.ts', 'src/detection.ts', 'src/node.ts'] });
