@@ -1,5 +1,5 @@
 /** Single operators with recorded values and gradients of other frameworks: the format parity-ops/1. */
-import { roiAlign } from '@convkit/anchors';
+import { roiAlign2d } from '@convkit/anchors';
 import {
   adaptiveAvgPool2d, AvgPoolLayer, batchNormalize, batchNormalizeTraining, convolve2d, deformableConvolve2d, depthwiseConvolve2d, gridSample2d, localResponseNormalize, MaxPoolLayer,
   resizeBilinear2d, shuffleChannels,
@@ -97,7 +97,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
     nchw(sampleZeros(nhwc(x), affineGrid2d(theta as tf.Tensor3D, size, align_corners), align_corners))),
   local_response_norm: operator(({ x }, attrs: { size: number; alpha: number; beta: number; k: number }) => nchw(localResponseNormalize(nhwc(x), attrs))),
   roi_align: operator(({ x }, { rois, output_size, spatial_scale, sampling_ratio, aligned }: { rois: number[][]; output_size: Pair; spatial_scale: number; sampling_ratio: number; aligned: boolean }) =>
-    nchw(roiAlign(nhwc(x), tf.tensor2d(rois), { outputSize: output_size, spatialScale: spatial_scale, samplingRatio: Math.max(sampling_ratio, 0), aligned }))),
+    nchw(roiAlign2d(nhwc(x), tf.tensor2d(rois), { outputSize: output_size, spatialScale: spatial_scale, samplingRatio: Math.max(sampling_ratio, 0), aligned }))),
   channel_shuffle: operator(({ x }, { groups }: { groups: number }) => nchw(shuffleChannels(nhwc(x), groups))),
   batch_norm: operator(({ x, gamma, beta, running_mean, running_var }, { training, eps }: { training: boolean; eps: number }) => {
     if (!training) return nchw(batchNormalize(nhwc(x), running_mean as tf.Tensor, running_var as tf.Tensor, gamma, beta, eps));

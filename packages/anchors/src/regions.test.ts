@@ -4,7 +4,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import { relativeError } from '@convkit/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { pyramidLevels, roiAlign, roiPool } from './index.js';
+import { pyramidLevels, roiAlign2d, roiPool2d } from './index.js';
 
 const ramp = () => tf.reshape(tf.range(0, 64), [1, 8, 8, 1]) as tf.Tensor4D;
 const region = (...corners: [number, number, number, number]) => tf.tensor2d([[0, ...corners]]);
@@ -16,8 +16,8 @@ describe.each(['wasm', 'cpu'])('regions on %s', (backend) => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
       const options = { outputSize: 2, samplingRatio: 2 };
-      expect([...roiAlign(ramp(), region(1, 1, 6, 5), { ...options, aligned: false }).dataSync()]).toEqual([18.25, 20.75, 34.25, 36.75]);
-      expect([...roiAlign(ramp(), region(1, 1, 6, 5), options).dataSync()]).toEqual([13.75, 16.25, 29.75, 32.25]);
+      expect([...roiAlign2d(ramp(), region(1, 1, 6, 5), { ...options, aligned: false }).dataSync()]).toEqual([18.25, 20.75, 34.25, 36.75]);
+      expect([...roiAlign2d(ramp(), region(1, 1, 6, 5), options).dataSync()]).toEqual([13.75, 16.25, 29.75, 32.25]);
     });
     expect(tf.memory().numTensors).toBe(before);
   });
@@ -28,26 +28,26 @@ describe.each(['wasm', 'cpu'])('regions on %s', (backend) => {
     [[-0.9, 0, 0.9, 1.8], [1, 1, 1, 1]],
   ])('RoIAlign of %j: samples outside are 0, those within a pixel read the border', (corners, wanted) => {
     tf.tidy(() => {
-      const pooled = roiAlign(tf.ones([1, 4, 4, 1]), region(...corners), { outputSize: 2, samplingRatio: 2, aligned: false });
+      const pooled = roiAlign2d(tf.ones([1, 4, 4, 1]), region(...corners), { outputSize: 2, samplingRatio: 2, aligned: false });
       expect(relativeError(pooled.dataSync(), wanted)).toBeLessThan(1e-6);
     });
   });
 
   it('an aligned region without a size is 0, a legacy one has a pixel', () => {
     tf.tidy(() => {
-      expect([...roiAlign(ramp(), region(3, 3, 3, 3), { outputSize: 1 }).dataSync()]).toEqual([0]);
-      expect([...roiAlign(ramp(), region(3, 3, 3, 3), { outputSize: 1, aligned: false }).dataSync()]).toEqual([3.5 * 8 + 3.5]);
+      expect([...roiAlign2d(ramp(), region(3, 3, 3, 3), { outputSize: 1 }).dataSync()]).toEqual([0]);
+      expect([...roiAlign2d(ramp(), region(3, 3, 3, 3), { outputSize: 1, aligned: false }).dataSync()]).toEqual([3.5 * 8 + 3.5]);
     });
   });
 
   it('RoI pooling, bins of which overlap', () => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
-      expect([...roiPool(ramp(), region(1, 1, 6, 5), { outputSize: 2 }).dataSync()]).toEqual([27, 30, 43, 46]);
-      expect([...roiPool(ramp(), region(1, 1, 6, 5), { outputSize: 3 }).dataSync()]).toEqual([18, 20, 22, 34, 36, 38, 42, 44, 46]);
+      expect([...roiPool2d(ramp(), region(1, 1, 6, 5), { outputSize: 2 }).dataSync()]).toEqual([27, 30, 43, 46]);
+      expect([...roiPool2d(ramp(), region(1, 1, 6, 5), { outputSize: 3 }).dataSync()]).toEqual([18, 20, 22, 34, 36, 38, 42, 44, 46]);
       // Halves round up, scaled: (0.5, 2.5) -> (1, 3); everything negative: the largest is not the 0 of empty bins.
-      expect([...roiPool(tf.neg(ramp()), region(1, 1, 5, 5), { outputSize: 1, spatialScale: 0.5 }).dataSync()]).toEqual([-9]);
-      expect([...roiPool(ramp(), region(-8, -8, 3, 3), { outputSize: 2 }).dataSync()]).toEqual([0, 0, 0, 27]);
+      expect([...roiPool2d(tf.neg(ramp()), region(1, 1, 5, 5), { outputSize: 1, spatialScale: 0.5 }).dataSync()]).toEqual([-9]);
+      expect([...roiPool2d(ramp(), region(-8, -8, 3, 3), { outputSize: 2 }).dataSync()]).toEqual([0, 0, 0, 27]);
     });
     expect(tf.memory().numTensors).toBe(before);
   });
@@ -56,7 +56,7 @@ describe.each(['wasm', 'cpu'])('regions on %s', (backend) => {
     tf.tidy(() => {
       const x = tf.randomUniform<tf.Rank.R4>([2, 9, 7, 300], -1, 1, 'float32', 1);
       const rows = Array.from({ length: 60 }, (_, r) => [r % 2, (r % 5) - 1, (r % 3) - 0.5, 3 + (r % 4), 4 + (r % 5)]);
-      for (const pool of [roiAlign, roiPool]) {
+      for (const pool of [roiAlign2d, roiPool2d]) {
         const together = pool(x, tf.tensor2d(rows), { outputSize: [3, 2] });
         expect(together.shape).toEqual([60, 3, 2, 300]);
         const alone = tf.concat([0, 17, 59].map((r) => pool(tf.slice(x, [r % 2, 0, 0, 0], [1, -1, -1, -1]), tf.tensor2d([[0, ...rows[r]!.slice(1)]]), { outputSize: [3, 2] })));
@@ -66,7 +66,7 @@ describe.each(['wasm', 'cpu'])('regions on %s', (backend) => {
     });
   });
 
-  it.each([['roiAlign', roiAlign], ['roiPool', roiPool]] as const)('gradients of %s agree with differences', (_, pool) => {
+  it.each([['roiAlign2d', roiAlign2d], ['roiPool2d', roiPool2d]] as const)('gradients of %s agree with differences', (_, pool) => {
     const before = tf.memory().numTensors;
     tf.tidy(() => {
       // A permutation: no two pixels are nearly equal, which the differences of a maximum would not bear.
@@ -85,7 +85,7 @@ describe.each(['wasm', 'cpu'])('regions on %s', (backend) => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it.each([['roiAlign', roiAlign], ['roiPool', roiPool]] as const)('%s of no regions has no rows and no gradient to give', (_, pool) => {
+  it.each([['roiAlign2d', roiAlign2d], ['roiPool2d', roiPool2d]] as const)('%s of no regions has no rows and no gradient to give', (_, pool) => {
     tf.tidy(() => {
       expect(pool(ramp(), tf.zeros([0, 5]), { outputSize: 7 }).shape).toEqual([0, 7, 7, 1]);
       const gradient = tf.grad((x) => tf.sum(pool(x as tf.Tensor4D, tf.zeros([0, 5]), { outputSize: 7 })))(ramp());
@@ -95,10 +95,10 @@ describe.each(['wasm', 'cpu'])('regions on %s', (backend) => {
 
   it('regions that are none are refused', () => {
     tf.tidy(() => {
-      expect(() => roiAlign(ramp(), tf.zeros([1, 4]), { outputSize: 1 })).toThrow('roiAlign: regions must be [R, 5]');
-      expect(() => roiPool(ramp(), tf.tensor2d([[1, 0, 0, 1, 1]]), { outputSize: 1 })).toThrow('regions must be in one of the 1 images (number 0), got 1 (number)');
-      expect(() => roiPool(ramp(), tf.tensor2d([[0, 0, Number.NaN, 1, 1]]), { outputSize: 1 })).toThrow('finite');
-      expect(() => roiAlign(ramp(), region(0, 0, 1, 1), { outputSize: 0 })).toThrow('outputSize must be');
+      expect(() => roiAlign2d(ramp(), tf.zeros([1, 4]), { outputSize: 1 })).toThrow('roiAlign2d: regions must be [R, 5]');
+      expect(() => roiPool2d(ramp(), tf.tensor2d([[1, 0, 0, 1, 1]]), { outputSize: 1 })).toThrow('regions must be in one of the 1 images (number 0), got 1 (number)');
+      expect(() => roiPool2d(ramp(), tf.tensor2d([[0, 0, Number.NaN, 1, 1]]), { outputSize: 1 })).toThrow('finite');
+      expect(() => roiAlign2d(ramp(), region(0, 0, 1, 1), { outputSize: 0 })).toThrow('outputSize must be');
     });
   });
 });

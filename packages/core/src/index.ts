@@ -40,6 +40,8 @@ export { coreLayers, registerLayers } from './register-layers.js';
 export { resizeNearest, resizeNearest2d, ResizeNearestLayer, type ResizeNearestOptions } from './resize-nearest.js';
 export { interpolationWeights, resizeBilinear, resizeBilinear2d, ResizeBilinearLayer, type Interpolation, type ResizeBilinearOptions } from './resize.js';
 export { squeezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js';
+export { alignBoxes, alignRegions, type RoiAlignAttributes } from './roi-align.js';
+export { poolBoxes, poolRegions, type RoiPoolAttributes } from './roi-pool.js';
 export { stochasticDepth, StochasticDepthLayer, type StochasticDepthOptions } from './stochastic-depth.js';
 export { stochasticPool, StochasticPoolLayer, stochasticPoolMean, stochasticPoolSample, type StochasticPoolOptions } from './stochastic-pool.js';
 export { suppressedBoxes, type SuppressionAttributes } from './suppressed-boxes.js';

@@ -74,6 +74,10 @@ export interface OpAttributes {
    * `candidates`: most of a class before suppression. `limit`: of an image behind it.
    */
   nonMaxSuppression: { readonly threshold: number; readonly scoreThreshold: number; readonly candidates: number; readonly limit: number };
+  /** Inputs x [N, H, W, C], boxes [N, R, 4], which are constant: means of samples as `alignBoxes` has them, [N, R, outputSize, C]. */
+  roiAlign: { readonly outputSize: readonly [number, number]; readonly spatialScale: number; readonly samplingRatio: number; readonly aligned: boolean };
+  /** Inputs x [N, H, W, C], boxes [N, R, 4], which are constant: maxima as `poolBoxes` has them, [N, R, outputSize, C]. */
+  roiPool: { readonly outputSize: readonly [number, number]; readonly spatialScale: number };
   resize: { readonly size: readonly [number, number]; readonly method: 'nearest' | 'bilinear'; readonly alignCorners: boolean; readonly halfPixelCenters: boolean };
   /** Identity at inference. `perSample`: a sample is dropped as a whole (stochastic depth), not element by element. */
   dropout: { readonly rate: number; readonly perSample?: boolean };

@@ -1,4 +1,4 @@
-import { decodedBoxes, suppressBoxes } from '@convkit/anchors';
+import { decodedBoxes, roiAlign, roiPool, suppressBoxes } from '@convkit/anchors';
 import { mlpConv, radialBasis, scaledTanh, subsampling, tableConv } from '@convkit/classic';
 import { combinedBlock } from '@convkit/combined-block';
 import {
@@ -34,8 +34,8 @@ export interface Descriptor {
   trainingDiffers?: boolean;
   /** Random in training: no gradient is compared. Default false. */
   random?: boolean;
-  /** Has no gradient, and says so where one is asked for: none is compared. Default false. */
-  noGradient?: boolean;
+  /** Has no gradient, or none in onnxruntime, and says so where one is asked for: none is compared. */
+  noGradient?: true | 'onnxruntime';
   /** Step of the differences that gradients are compared with; smaller where the block has many kinks. Default 5e-4. */
   gradientStep?: number;
 }
@@ -69,6 +69,13 @@ const rowsOf = (x: SymbolicTensor, start: number, size: number) => layers.reshap
 const boxesOf = (x: SymbolicTensor) => {
   const corner = sliceChannels(x, { start: 0, size: 2 });
   return rowsOf(concatenate([corner, add([corner, activation(sliceChannels(x, { start: 2, size: 2 }), { kind: 'softplus' })])]), 0, 4);
+};
+
+/** Three boxes of one unit that no image moves, outside and turned inside out too: the bias of a frozen layer that sees zeros. */
+const CORNERS = [0.1, 0.05, 0.6, 0.5, -0.3, 0.2, 0.5, 1.3, 0.9, 0.4, 0.7, 0.8];
+const boxesBeside = (x: SymbolicTensor) => {
+  const corners = dense(difference(summary(x), summary(x)), { units: CORNERS.length, biasInitializer: CORNERS, trainable: false });
+  return layers.reshape({ targetShape: [CORNERS.length / 4, 4] }).apply(corners) as SymbolicTensor;
 };
 
 /** What-where pooling and its inverse. */
@@ -194,6 +201,9 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   row('decodedBoxes', 'in pixels, a tight clamp', (x) => decodedBoxes(rowsOf(x, 4, 4), { anchors: new Float32Array(4 * 42), boxWeights: [1, 2, 3, 4], clamp: 0.3, imageSize: [30, 40] })),
   row('suppressBoxes', 'four classes', (x) => suppressBoxes(boxesOf(x), rowsOf(x, 4, 4), { threshold: 0.3, limit: 30, name: 'found' }), { noGradient: true }),
   row('suppressBoxes', 'few candidates, more places than boxes, a background', (x) => suppressBoxes(boxesOf(x), activation(rowsOf(x, 4, 4), { kind: 'softmax' }), { threshold: 0.2, candidates: 6, limit: 25, scoreThreshold: 0.1, background: true }), { noGradient: true }),
+  row('roiAlign', 'half a pixel off', (x) => roiAlign(x, boxesBeside(x), { outputSize: [3, 2], spatialScale: 5, name: 'align' })),
+  row('roiAlign', "Mask R-CNN's first form, three samples", (x) => roiAlign(x, boxesBeside(x), { outputSize: 2, spatialScale: 4, samplingRatio: 3, aligned: false })),
+  row('roiPool', 'bins that overlap', (x) => roiPool(x, boxesBeside(x), { outputSize: [3, 2], spatialScale: 4, name: 'pool' }), { noGradient: 'onnxruntime' }),
   row('scaleGradient', 'there and back', (x) => scaleGradient(scaleGradient(x, { factor: 4 }), { factor: 0.25 })),
   row('convUnit', 'with batch norm', (x) => convUnit(x, { filters: 4, kernelSize: 3, batchNorm: true, convBias: true, name: 'unit', index: 0 }), normalised),
   row('scaledTanh', 'of an image', (x) => scaledTanh(x, {})),
@@ -272,7 +282,7 @@ export const NO_BLOCKS: ReadonlySet<string> = new Set([
   'multiboxDetection', 'fastNonMaxSuppression', 'nonMaxSuppression', 'matrixNonMaxSuppression', 'softNonMaxSuppression', 'suppressTensors',
   'anchorTargets', 'withoutPadding', 'matchByThresholds', 'matchSsd', 'matchWithForced', 'mineHardNegatives', 'sampleAnchors',
   'resizeNearest2d', 'normalizeChannels', 'ssd', 'tinySsd', 'vggSsd', 'retinanet', 'assignAnchors', 'trainerTargets', 'trainerLosses', 'detectionLoss', 'detectionLosses', 'decodeDetections', 'detect', 'withDetections',
-  'boxLoss', 'decodeOffsets', 'smoothL1', 'focalLoss', 'priorBias', 'pyramidLevels', 'roiAlign', 'roiPool', 'averagePrecision', 'evaluateCoco', 'evaluateVoc',
+  'boxLoss', 'decodeOffsets', 'smoothL1', 'focalLoss', 'priorBias', 'pyramidLevels', 'alignBoxes', 'alignRegions', 'poolBoxes', 'poolRegions', 'roiAlign2d', 'roiPool2d', 'averagePrecision', 'evaluateCoco', 'evaluateVoc',
   'localizer', 'boxesOfClass', 'boxesOfFractions', 'boxFractions', 'classBoxTargets', 'mergeBoxes', 'evaluateLocalization',
   'deformableRoiPool2d', 'deformableSpatial', 'withScaledGradient', 'affineGrid2d', 'gridSample2d', 'thinPlateGrid2d', 'convolveTranspose2d', 'hardWhere2d', 'softWhat2d', 'softWhere2d', 'unpool2d', 'whatWhereLoss', 'whatWhereTraining',
   'dilatedStages', 'hybridDilation', 'addShortcut', 'residualNetwork', 'residualStages', 'attentionParts', 'channelKernelSize', 'convolveChannels', 'buildGoogLeNet', 'inceptionLoss', 'smoothLabels',

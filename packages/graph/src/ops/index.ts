@@ -23,6 +23,8 @@ import { prelu } from './prelu.js';
 import { reduce } from './reduce.js';
 import { reshape } from './reshape.js';
 import { resize } from './resize.js';
+import { roiAlign } from './roi-align.js';
+import { roiPool } from './roi-pool.js';
 import { scaleGradient } from './scale-gradient.js';
 import { slice } from './slice.js';
 import { take } from './take.js';
@@ -31,7 +33,7 @@ import { transpose } from './transpose.js';
 /** The closed set. A new op is a new file and a line here and in core's OpAttributes. */
 export const OPS: { readonly [K in OpKind]: OpDefinition<K> } = {
   activation, adaptiveAvgPool, avgPool, batchNorm, binary, channelShuffle, concat, convTranspose2d, conv2d, deformConv2d, dense, depthwiseConv2d, dropout,
-  gridSample, layerNorm, localResponseNorm, maxPool, nonMaxSuppression, pad, prelu, reduce, reshape, resize, scaleGradient, slice, take, transpose,
+  gridSample, layerNorm, localResponseNorm, maxPool, nonMaxSuppression, pad, prelu, reduce, reshape, resize, roiAlign, roiPool, scaleGradient, slice, take, transpose,
 };
 
 /** The definition of one op, for code that does not know which. */
