@@ -60,6 +60,10 @@ const PIECES: Readonly<Record<string, Piece>> = {
   'a maximum pooling': (x) => maxPool(x, { poolSize: 3, strides: 2 }),
 };
 
+/** More images than a block, in whole blocks and not; as of the last batch of an epoch. */
+const MANY = [16, 18];
+const SOME = ['a convolution of 3x3', 'a convolution of 1x1', 'a convolution with stride 2 from few channels', 'a depthwise convolution', 'a sum of branches'];
+
 /** An entry from 3 channels, the piece, a way out through another convolution. */
 function network(piece: Piece): LayersModel {
   const x = input({ shape: [SIDE, SIDE, 3] });
@@ -74,9 +78,9 @@ function network(piece: Piece): LayersModel {
   return built;
 }
 
-function batch(): TrainingBatch {
+function batchOf(size: number): TrainingBatch {
   const next = randomStream(5);
-  return { images: Float32Array.from({ length: BATCH * SIDE * SIDE * 3 }, () => next() + 3), labels: [0, 1, 2], size: BATCH };
+  return { images: Float32Array.from({ length: size * SIDE * SIDE * 3 }, () => next() + 3), labels: Array.from({ length: size }, (_, i) => i % 3), size };
 }
 
 async function withTrainer<T>(piece: Piece, runtime: OnnxRuntime, use: (trainer: Trainer) => Promise<T>): Promise<T> {
@@ -106,12 +110,14 @@ describe('blocks of channels', () => {
 });
 
 describe('a step in blocks gives the gradients of a step without', () => {
-  it.each(Object.keys(PIECES))('%s', async (name) => {
+  const cases = [...Object.keys(PIECES).map((name) => [name, BATCH] as const), ...MANY.flatMap((size) => SOME.map((name) => [name, size] as const))];
+  it.each(cases)('%s, %i images', async (name, size) => {
     const piece = PIECES[name]!;
+    const batch = batchOf(size);
     const results = (runtime: OnnxRuntime) => withTrainer(piece, runtime, async (trainer) => {
-      const { loss, gradients } = await trainer.gradients(batch());
-      const before = await trainer.predict(batch().images, BATCH);
-      await trainer.step(batch(), 0.01);
+      const { loss, gradients } = await trainer.gradients(batch);
+      const before = await trainer.predict(batch.images, size);
+      await trainer.step(batch, 0.01);
       return { loss, gradients, before, after: (await trainer.state()).weights };
     });
     const [blocked, without] = [await results(onnxruntime), await results(plain)];

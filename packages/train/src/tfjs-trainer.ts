@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { tensorAlgebra } from './algebra.js';
 import { checkBatch, targetsFor, type OutputTargets } from './batch.js';
+import { explained, heapOf } from './full-memory.js';
 import { tensorLoss } from './loss.js';
 import { clipped } from './optimizer.js';
 import { trainedParameters, vectorOf, type Parameter } from './parameters.js';
@@ -74,16 +75,27 @@ class TfjsTrainer implements Trainer {
     const wanted = targetsFor(this.model, batch, this.plan.losses);
     const before = this.model.weights.filter(({ trainable }) => !trainable).map((variable) => ({ variable, value: variable.read().clone() }));
     const unseed = seedDropout(this.model, `${this.plan.seed} ${this.done}`);
-    const { loss, correct, outputs, gradients } = tf.tidy(() => this.forwardAndBack(batch.images, shape, wanted));
-    unseed();
-    const [[value = Number.NaN], [right = 0]] = [await loss.data(), await correct.data()];
-    tf.dispose([loss, correct]);
     const forget = () => before.forEach(({ value: old }) => old.dispose());
     const putBack = () => {
       for (const { variable, value: old } of before) variable.write(old);
       forget();
     };
+    const { loss, correct, outputs, gradients } = this.attempt(() => tf.tidy(() => this.forwardAndBack(batch.images, shape, wanted)), batch.size, putBack, unseed);
+    const [[value = Number.NaN], [right = 0]] = [await loss.data(), await correct.data()];
+    tf.dispose([loss, correct]);
     return { loss: value, correct: right, outputs, gradients, statistics: { putBack, forget } };
+  }
+
+  /** What a computation gives; where it throws, the moving statistics are put back. */
+  private attempt<T>(compute: () => T, size: number, putBack: () => void, last: () => void): T {
+    try {
+      return compute();
+    } catch (error) {
+      putBack();
+      throw explained(error, heapOf(tf.backend()), size);
+    } finally {
+      last();
+    }
   }
 
   private forwardAndBack(images: Float32Array, shape: number[], wanted: readonly OutputTargets[]) {

@@ -86,16 +86,19 @@ export function writeBlockedKernelGradient(w: OnnxWriter, x: string, dy: string,
   // What the last windows need behind the image; below 0: what they leave.
   const [bottom, right] = [(output[0] - 1) * down + kh - input[0] - top, (output[1] - 1) * across + kw - input[1] - left];
   const [rows, columns] = [input[0] + Math.min(bottom, 0), input[1] + left + right];
-  const lines = w.reshape(x, [batch, blocks, input[0], input[1] * together]);
+  // The operator takes less than a block of channels, or whole blocks: images of zeros make up for it.
+  const images = batch < block ? batch : Math.ceil(batch / block) * block;
+  const pad = (value: string, pads: readonly number[]) => (pads.every((n) => n === 0) ? value : w.op('Pad', [value, w.integers(pads)]));
   // Columns are padded here: the operator does windows over an edge one by one.
-  const wide = left > 0 || right !== 0 || bottom < 0 ? w.op('Pad', [lines, w.integers([0, 0, 0, left * together, 0, 0, Math.min(bottom, 0), right * together])]) : lines;
-  const image = w.reshape(w.transpose(wide, blocks === 1 ? [0, 1, 2, 3] : [1, 0, 2, 3]), [blocks, batch, rows, columns * together]);
+  const wide = pad(w.reshape(x, [batch, blocks, input[0], input[1] * together]), [0, 0, 0, left * together, images - batch, 0, Math.min(bottom, 0), right * together]);
+  const image = w.reshape(w.transpose(wide, blocks === 1 ? [0, 1, 2, 3] : [1, 0, 2, 3]), [blocks, images, rows, columns * together]);
+  const upstream = images === batch ? dy : pad(w.reshape(dy, [batch, filters * output[0] * output[1]]), [0, 0, images - batch, 0]);
 
   // Turning images within a group costs a copy of dy and spares results to sum.
   const pays = filterBlocks === 1 || channels * kh * kw > output[0] * output[1];
-  const perGroup = pays ? divisor(batch, block / 2) : 1;
-  const groups = batch / perGroup;
-  const turned = filterBlocks === 1 || perGroup === 1 ? dy : w.transpose(w.reshape(dy, [groups, perGroup, filterBlocks, output[0] * output[1] * block]), [0, 2, 1, 3]);
+  const perGroup = pays ? divisor(images, block / 2) : 1;
+  const groups = images / perGroup;
+  const turned = filterBlocks === 1 || perGroup === 1 ? upstream : w.transpose(w.reshape(upstream, [groups, perGroup, filterBlocks, output[0] * output[1] * block]), [0, 2, 1, 3]);
   const each = w.op('Conv', [image, w.reshape(turned, [groups * filters, perGroup, ...output])], {
     kernel_shape: ints(output), strides: ints([1, 1]), dilations: ints([down, across * together]), pads: windowPads([top, Math.max(bottom, 0), 0, 0]), group: int(groups),
   }, BLOCKED_DOMAIN);

@@ -26,8 +26,8 @@ export function imageOfBox(w: OnnxWriter, boxes: OnnxValue): string {
 }
 
 /**
- * Boxes [N, R, 4] that an operator can read whatever they hold: onnxruntime's RoiAlign reads outside its image at one that is not finite, and
- * the process ends. Such a box becomes 0, and its flaw [N, R, 1] NaN, which is 0 for the others.
+ * Boxes [N, R, 4] that a kernel can read whatever they hold: at one that is not finite onnxruntime 1.30 refuses the whole batch, and kernels
+ * that do not look read outside their image. Such a box becomes 0, and its flaw [N, R, 1] NaN, which is 0 for the others.
  */
 export function finite(w: OnnxWriter, boxes: string): { numbers: string; flaw: string } {
   const flaw = w.reduce('ReduceSum', w.op('Mul', [boxes, w.number(0)]), [2], true);
