@@ -5,7 +5,7 @@ import { conv2d, type BuildOptions } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, model, type LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { featurePyramid, predictionHead, retinanet, ssd, tinySsd, TINY_SSDS, vggSsd, VGG_SSDS, type Detector } from './index.js';
+import { featurePyramid, predictionHead, retinanet, ssd, tinySsd, TINY_SSDS, vggSsd, VGG_SSDS, withDetections, type Detector } from './index.js';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -149,5 +149,27 @@ describe('RetinaNet', () => {
     expect(() => retinanet({ backbone, classes: 1, extraLevels: 1 })).toThrow(`boxes must be sizes for each of the 4 levels, got ${GRID_ANCHORS.retinanet.sizes.length} (number)`);
     expect(() => retinanet({ backbone, classes: 1, extraLevels: 0, boxes: { ...boxes, sizes: [[8], [16, 20], [32]] } })).toThrow('as many sizes on every level');
     backbone.dispose();
+  });
+});
+
+describe('a detector that ends in boxes', () => {
+  it('has the weights of the detector and its anchors, and as many places as it is told, or as many as its kind has', () => {
+    const detector = ssd({ backbone: small(), classes: 2, ...zeros });
+    const whole = withDetections(detector, { limit: 12 });
+    expect([whole.inputs[0]!.shape, whole.outputShape, whole.name]).toEqual([[null, 32, 32, 3], [null, 12, 6], 'ssd_detections']);
+    expect(whole.weights.length).toBe(detector.model.weights.length + 1);
+    expect(whole.trainableWeights.map(({ originalName }) => originalName)).toEqual(detector.model.trainableWeights.map(({ originalName }) => originalName));
+    expect(withDetections(detector).outputShape).toEqual([null, 200, 6]);
+    whole.dispose();
+    const levels = retinanet({ backbone: small(), classes: 3, filters: 8, depth: 0, extraLevels: 0, boxes: { sizes: [[8], [16], [32]], ratios: [1] } });
+    expect(withDetections(levels).outputShape).toEqual([null, 300, 6]);
+  });
+
+  it('says what is wrong', () => {
+    const detector = tinySsd({ inputShape: [64, 64, 3], ...zeros });
+    expect(() => withDetections(detector, { limits: 3 } as never)).toThrow('withDetections: unknown option limits, did you mean limit?');
+    expect(() => withDetections(detector, { imageSize: [64] as never })).toThrow('withDetections: imageSize must be [height, width], numbers > 0, got [64] (array)');
+    expect(() => withDetections(detector, { scoreThreshold: 2 })).toThrow('scoreThreshold must be a finite number >= 0 and <= 1, got 2');
+    detector.model.dispose();
   });
 });
