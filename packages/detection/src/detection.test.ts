@@ -158,7 +158,7 @@ describe('a detector that ends in boxes', () => {
     const whole = withDetections(detector, { limit: 12 });
     expect([whole.inputs[0]!.shape, whole.outputShape, whole.name]).toEqual([[null, 32, 32, 3], [null, 12, 6], 'ssd_detections']);
     expect(whole.weights.length).toBe(detector.model.weights.length + 1);
-    expect(whole.trainableWeights.map(({ originalName }) => originalName)).toEqual(detector.model.trainableWeights.map(({ originalName }) => originalName));
+    expect(new Set(whole.trainableWeights)).toEqual(new Set(detector.model.trainableWeights));
     expect(withDetections(detector).outputShape).toEqual([null, 200, 6]);
     whole.dispose();
     const levels = retinanet({ backbone: small(), classes: 3, filters: 8, depth: 0, extraLevels: 0, boxes: { sizes: [[8], [16], [32]], ratios: [1] } });
