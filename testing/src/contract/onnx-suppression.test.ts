@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { nonMaxSuppression, suppressBoxes, type SuppressBoxesOptions } from '@convkit/anchors';
 import { randomStream } from '@convkit/core';
-import { createSession, toProgram } from '@convkit/onnx';
+import { createSession, toOnnx, toProgram } from '@convkit/onnx';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, model } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -81,6 +81,11 @@ test('the file holds one operator for it, of ONNX alone, and every version of th
     expect(program.nodes.filter(({ type }) => type === 'NonMaxSuppression')).toHaveLength(1);
     expect(program.opsets).toEqual({ '': opset });
     expect(program.outputs[0]!.shape).toEqual(['N', 3, 6]);
+    const session = await createSession(await toOnnx(network, { opset }), { threads: 1 });
+    const [found] = await session.run([{ data: new Float32Array(2 * 36), shape: [2, 9, 4] }, { data: new Float32Array(2 * 18).fill(0.5), shape: [2, 9, 2] }]);
+    await session.dispose();
+    // Boxes without an area take nothing away: the first three of the first class, twice.
+    expect([...found!.data]).toEqual(Array.from({ length: 6 }, () => [0, 0, 0, 0, 0.5, 0]).flat());
   }
   network.dispose();
 });
