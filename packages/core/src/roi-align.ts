@@ -85,7 +85,7 @@ function mostSamples(corners: Float32Array, { outputSize, spatialScale }: RoiAli
  * Means of bilinear samples over the bins of boxes: bin (i, j) of a box of size h x w at (x, y), divided into P x Q bins, has n x n
  * samples, at rows y + (i + (a + 0.5) / n) h / P, a = 0 .. n - 1, and columns likewise. Samples more than a pixel outside are 0,
  * nearer ones read the border. `aligned` boxes lie half a pixel further up and left, others have sides of at least 1.
- * Rows and columns are independent, so a box is A x Bᵀ with a matrix for each axis: two products, which are quicker than samples.
+ * Rows and columns are independent, so a box is A x Bᵀ with a matrix for each axis: two products.
  * Differentiable, once, in x, on every backend; the boxes are constant: no gradient goes to them.
  * @param x [N, H, W, C]
  * @param boxes [N, R, 4], R for each image: x1, y1, x2, y2, times `spatialScale` pixels of x.

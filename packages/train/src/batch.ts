@@ -3,15 +3,27 @@ import { targetsOf, type Loss } from './loss.js';
 import { TrainError } from './train-error.js';
 import type { TrainingBatch } from './trainer.js';
 
-/** [N, H, W, C] of a batch. @throws TrainError when the images are not as many as they should be. */
-export function checkBatch(model: LayersModel, { images, size }: Pick<TrainingBatch, 'images' | 'size'>): number[] {
-  const one = model.inputs[0]?.shape.slice(1) ?? [];
-  const wanted = one.reduce<number>((product, n) => product * (n ?? Number.NaN), size);
-  if (model.inputs.length !== 1 || Number.isNaN(wanted)) throw new TrainError('ERR_TRAIN_INPUT', `the model "${model.name}" must have one input of a known shape, got ${model.inputs.map(({ shape }) => `[${shape.join(', ')}]`).join(', ')}`);
-  if (!Number.isInteger(size) || size < 1 || images.length !== wanted) {
-    throw new TrainError('ERR_TRAIN_INPUT', `images must hold ${wanted} numbers for ${size} images of [${one.join(', ')}], got ${images.length}`);
+/** What an input of the model reads. */
+export interface InputValues {
+  readonly values: Float32Array;
+  /** [N, ...] */
+  readonly shape: number[];
+}
+
+/** What each input of the model reads of a batch: images, then the others. @throws TrainError when it is not as much as it should be. */
+export function inputsFor(model: LayersModel, { images, size, inputs = [] }: Pick<TrainingBatch, 'images' | 'size' | 'inputs'>): InputValues[] {
+  if (model.inputs.some(({ shape }) => shape.slice(1).includes(null))) {
+    throw new TrainError('ERR_TRAIN_INPUT', `the inputs of "${model.name}" must have known shapes, got ${model.inputs.map(({ shape }) => `[${shape.join(', ')}]`).join(', ')}`);
   }
-  return [size, ...(one as number[])];
+  if (inputs.length !== model.inputs.length - 1) throw new TrainError('ERR_TRAIN_INPUT', `inputs must be ${model.inputs.length - 1}, one for each input of "${model.name}" beside its images, got ${inputs.length}`);
+  return model.inputs.map(({ shape: [, ...one] }, i) => {
+    const values = i === 0 ? images : (inputs[i - 1] as Float32Array);
+    const wanted = (one as number[]).reduce((product, n) => product * n, size);
+    if (!Number.isInteger(size) || size < 1 || values.length !== wanted) {
+      throw new TrainError('ERR_TRAIN_INPUT', `${i === 0 ? 'images' : `inputs[${i - 1}]`} must hold ${wanted} numbers for ${size} images of [${one.join(', ')}], got ${values.length}`);
+    }
+    return { values, shape: [size, ...(one as number[])] };
+  });
 }
 
 /** What an output is to become. */

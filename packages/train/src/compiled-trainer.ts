@@ -3,7 +3,7 @@ import { arrange, PLAIN, restore } from '@convkit/graph/onnx';
 import { encode, loadRuntime, type OnnxRuntime } from '@convkit/onnx';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { InferenceSession, Tensor, TypedTensor } from 'onnxruntime-common';
-import { checkBatch, targetsFor } from './batch.js';
+import { inputsFor, targetsFor } from './batch.js';
 import { channelBlock } from './channel-block.js';
 import { trainedParameters, type Parameter } from './parameters.js';
 import { checkState, valuesIn, weightsOf, writeWeights, type NamedValues } from './state.js';
@@ -74,10 +74,15 @@ class CompiledTrainer implements Trainer {
     return { loss: values('loss')[0] ?? Number.NaN, outputs: this.model.outputs.map((_, i) => values(`output ${i}`)), gradients: this.unpacked(values('gradients')) };
   }
 
+  /** What the model's inputs read. @throws TrainError for a batch that does not fit. */
+  private imagesOf(batch: Pick<TrainingBatch, 'images' | 'size' | 'inputs'>): Record<string, Tensor> {
+    this.checkAlive();
+    return Object.fromEntries(inputsFor(this.model, batch).map(({ values, shape }, i) => [`image ${i}`, this.tensor(values, shape)]));
+  }
+
   /** Images and targets. @throws TrainError for a batch that does not fit. */
   private feedsOf(batch: TrainingBatch): Record<string, Tensor> {
-    this.checkAlive();
-    const feeds: Record<string, Tensor> = { 'image 0': this.tensor(batch.images, checkBatch(this.model, batch)) };
+    const feeds = this.imagesOf(batch);
     targetsFor(this.model, batch, this.plan.losses).forEach(({ values, shape, weights }, i) => {
       feeds[`targets ${i}`] = this.tensor(values, shape);
       if (weights !== undefined) feeds[`weights ${i}`] = this.tensor(weights, shape.slice(0, -1));
@@ -93,15 +98,14 @@ class CompiledTrainer implements Trainer {
     return feeds;
   }
 
-  async predict(images: Float32Array, size: number): Promise<Float32Array> {
-    return (await this.predictAll(images, size))[0] as Float32Array;
+  async predict(images: Float32Array, size: number, inputs?: readonly Float32Array[]): Promise<Float32Array> {
+    return (await this.predictAll(images, size, inputs))[0] as Float32Array;
   }
 
-  async predictAll(images: Float32Array, size: number): Promise<readonly Float32Array[]> {
-    this.checkAlive();
-    const shape = checkBatch(this.model, { images, size });
+  async predictAll(images: Float32Array, size: number, inputs: readonly Float32Array[] = []): Promise<readonly Float32Array[]> {
+    const given = this.imagesOf({ images, size, inputs });
     const session = await this.inferenceSession(size);
-    const feeds: Record<string, Tensor> = { 'image 0': this.tensor(images, shape), parameters: this.best().now };
+    const feeds: Record<string, Tensor> = { ...given, parameters: this.best().now };
     const statistics = this.vectors.get('statistics');
     if (statistics !== undefined && session.inputNames.includes('statistics')) feeds.statistics = statistics.now;
     const results = await session.run(feeds);

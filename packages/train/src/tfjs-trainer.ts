@@ -2,7 +2,7 @@ import { hashString } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { tensorAlgebra } from './algebra.js';
-import { checkBatch, targetsFor, type OutputTargets } from './batch.js';
+import { inputsFor, targetsFor, type InputValues, type OutputTargets } from './batch.js';
 import { explained, heapOf } from './full-memory.js';
 import { tensorLoss } from './loss.js';
 import { clipped } from './optimizer.js';
@@ -27,6 +27,8 @@ function seedDropout(model: LayersModel, step: string): () => void {
   layers.forEach((layer, i) => { layer.seed = hashString(`${step} mask ${i}`) || 1; });
   return () => layers.forEach((layer, i) => { layer.seed = seeds[i]; });
 }
+
+const inputsOf = (given: readonly InputValues[]) => given.map(({ values, shape }) => tf.tensor(values, shape));
 
 class TfjsTrainer implements Trainer {
   readonly engine = 'tfjs';
@@ -71,7 +73,7 @@ class TfjsTrainer implements Trainer {
   /** Forward and backward in training mode. Moving statistics have moved then, and can be put back or forgotten. */
   private async passes(batch: TrainingBatch) {
     this.checkAlive();
-    const shape = checkBatch(this.model, batch);
+    const given = inputsFor(this.model, batch);
     const wanted = targetsFor(this.model, batch, this.plan.losses);
     const before = this.model.weights.filter(({ trainable }) => !trainable).map((variable) => ({ variable, value: variable.read().clone() }));
     const unseed = seedDropout(this.model, `${this.plan.seed} ${this.done}`);
@@ -80,7 +82,7 @@ class TfjsTrainer implements Trainer {
       for (const { variable, value: old } of before) variable.write(old);
       forget();
     };
-    const { loss, correct, outputs, gradients } = this.attempt(() => tf.tidy(() => this.forwardAndBack(batch.images, shape, wanted)), batch.size, putBack, unseed);
+    const { loss, correct, outputs, gradients } = this.attempt(() => tf.tidy(() => this.forwardAndBack(given, wanted)), batch.size, putBack, unseed);
     const [[value = Number.NaN], [right = 0]] = [await loss.data(), await correct.data()];
     tf.dispose([loss, correct]);
     return { loss: value, correct: right, outputs, gradients, statistics: { putBack, forget } };
@@ -98,8 +100,8 @@ class TfjsTrainer implements Trainer {
     }
   }
 
-  private forwardAndBack(images: Float32Array, shape: number[], wanted: readonly OutputTargets[]) {
-    const x = tf.tensor(images, shape);
+  private forwardAndBack(given: readonly InputValues[], wanted: readonly OutputTargets[]) {
+    const x = inputsOf(given);
     const targets = wanted.map(({ values, shape: of }) => tf.tensor(values, of));
     const weights = wanted.map(({ weights: rows, shape: of }) => (rows === undefined ? undefined : tf.tensor(rows, of.slice(0, -1))));
     const variables = this.parameters.map(({ variable }) => variable.read() as tf.Variable);
@@ -136,16 +138,16 @@ class TfjsTrainer implements Trainer {
     if (mean !== undefined) { this.average?.dispose(); this.average = mean; }
   }
 
-  async predict(images: Float32Array, size: number): Promise<Float32Array> {
-    return (await this.predictAll(images, size))[0] as Float32Array;
+  async predict(images: Float32Array, size: number, inputs?: readonly Float32Array[]): Promise<Float32Array> {
+    return (await this.predictAll(images, size, inputs))[0] as Float32Array;
   }
 
-  async predictAll(images: Float32Array, size: number): Promise<readonly Float32Array[]> {
+  async predictAll(images: Float32Array, size: number, inputs: readonly Float32Array[] = []): Promise<readonly Float32Array[]> {
     this.checkAlive();
-    const shape = checkBatch(this.model, { images, size });
+    const given = inputsFor(this.model, { images, size, inputs });
     const trained = this.average === undefined ? undefined : tf.tidy(() => this.vector());
     if (this.average !== undefined) this.writeVector(this.average);
-    const outputs = tf.tidy(() => [this.model.apply(tf.tensor(images, shape), { training: false })].flat() as tf.Tensor[]);
+    const outputs = tf.tidy(() => [this.model.apply(inputsOf(given), { training: false })].flat() as tf.Tensor[]);
     if (trained !== undefined) this.writeVector(trained);
     const values = await Promise.all(outputs.map(async (output) => (await output.data()) as Float32Array));
     tf.dispose([...outputs, ...(trained === undefined ? [] : [trained])]);

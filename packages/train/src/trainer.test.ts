@@ -148,6 +148,7 @@ describe.each(ENGINES)('the engine %s', (engine) => {
       await expect(trainer.step({ ...batch, size: 7 }, 0.1)).rejects.toMatchObject({ ...input, message: expect.stringContaining('504 numbers for 7 images of [6, 6, 2], got 576') });
       await expect(trainer.step({ ...batch, labels: [1] }, 0.1)).rejects.toMatchObject({ ...input, message: expect.stringContaining('labels must be 8 classes') });
       await expect(trainer.predict(batch.images, 3)).rejects.toMatchObject(input);
+      await expect(trainer.step({ ...batch, inputs: [new Float32Array(8)] }, 0.1)).rejects.toMatchObject({ ...input, message: expect.stringContaining('inputs must be 0') });
       await expect(trainer.restore({ ...(await trainer.state()), weights: {} })).rejects.toMatchObject({ code: 'ERR_TRAIN_STATE', message: expect.stringContaining('conv/kernel') });
       await expect(trainer.restore({ ...(await trainer.state()), optimizer: 'adam' })).rejects.toMatchObject({ code: 'ERR_TRAIN_STATE' });
     });

@@ -12,6 +12,8 @@ export interface TrainingBatch {
   readonly images: Float32Array;
   /** Images in the batch. */
   readonly size: number;
+  /** [N, ...] row major for each further input of the model, such as the boxes that a network pools. */
+  readonly inputs?: readonly Float32Array[];
   /** Classes, for softmaxCrossEntropy. */
   readonly labels?: ArrayLike<number>;
   /** [N, K] (or the output's shape, [N, ..., K]) for each output, in place of labels: distributions over classes, or coordinates. */
@@ -59,10 +61,13 @@ export interface Trainer {
   step(batch: TrainingBatch, learningRate: number): Promise<StepResult>;
   /** The gradients of a batch; changes nothing, moving statistics neither. @throws TrainError when the batch does not fit the model. */
   gradients(batch: TrainingBatch): Promise<GradientResult>;
-  /** Outputs (the first) of a batch at inference, [N, K] row major; with the averaged weights where `average` is kept. */
-  predict(images: Float32Array, size: number): Promise<Float32Array>;
+  /**
+   * Outputs (the first) of a batch at inference, [N, K] row major; with the averaged weights where `average` is kept.
+   * @param inputs For each further input of the model, as a {@link TrainingBatch} has them.
+   */
+  predict(images: Float32Array, size: number, inputs?: readonly Float32Array[]): Promise<Float32Array>;
   /** As {@link predict}, every output of the model. */
-  predictAll(images: Float32Array, size: number): Promise<readonly Float32Array[]>;
+  predictAll(images: Float32Array, size: number, inputs?: readonly Float32Array[]): Promise<readonly Float32Array[]>;
   /** Writes the trained (or, where kept, averaged) weights into the model. */
   sync(): Promise<void>;
   state(): Promise<TrainerState>;

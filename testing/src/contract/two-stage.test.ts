@@ -6,10 +6,11 @@ import { activation, conv2d, flatten } from '@convkit/core';
 import { compile } from '@convkit/graph';
 import { createSession } from '@convkit/onnx';
 import { profile } from '@convkit/profile';
-import { createTrainer } from '@convkit/train';
+import { createTrainer, type GradientResult, type LossOptions, type OptimizerOptions, type TrainingBatch } from '@convkit/train';
 import * as tf from '@tensorflow/tfjs-core';
 import { input, layers, model, type LayersModel, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { relativeError } from '../layouts.js';
 import { difference } from './contract.js';
 import { TOLERANCES } from './tolerances.js';
 
@@ -114,6 +115,33 @@ describe('boxes that are an input', () => {
   });
 });
 
+const values = (shape: number[], seed: number) => tf.tidy(() => tf.randomNormal(shape, 0, 1, 'float32', seed).dataSync()) as Float32Array;
+
+/** Gradients, and weights after a step, on both engines; what tfjs gave. */
+async function expectSameTraining(made: LayersModel, batch: TrainingBatch, loss: readonly LossOptions[], optimizer: OptimizerOptions): Promise<GradientResult> {
+  const results = [];
+  for (const engine of ['tfjs', 'onnxruntime'] as const) {
+    const trainer = await createTrainer(made, { engine, threads: 1, optimizer, loss });
+    const before = await trainer.state();
+    const result = await trainer.gradients(batch);
+    const { loss: value } = await trainer.step(batch, 0.1);
+    results.push({ ...result, loss: value, weights: (await trainer.state()).weights });
+    await trainer.restore(before);
+    await trainer.sync();
+    await trainer.dispose();
+  }
+  const [own, compiled] = results as [(typeof results)[number], (typeof results)[number]];
+  expect(compiled.loss).toBeCloseTo(own.loss, 4);
+  expect(Object.keys(compiled.gradients)).toEqual(Object.keys(own.gradients));
+  for (const part of ['gradients', 'weights'] as const) {
+    for (const [name, found] of Object.entries(compiled[part])) {
+      const scale = Math.max(...own[part][name]!.map(Math.abs), 1e-3);
+      expect(Math.max(...found.map((value, i) => Math.abs(value - own[part][name]![i]!))) / scale, `${part} of ${name}`).toBeLessThan(TOLERANCES.onnxruntime.gradient);
+    }
+  }
+  return own;
+}
+
 describe('a head on regions', () => {
   const COUNT = 5;
   const CLASSES = 4;
@@ -137,6 +165,22 @@ describe('a head on regions', () => {
     made.dispose();
   });
 
+  it('trains with boxes that are given: a step is the one that tfjs takes', async () => {
+    const made = network([16, 12, 3], COUNT, head);
+    const batch = {
+      size: 2, images: values([2, 16, 12, 3], 7), inputs: [tf.tidy(() => boxesAround(2, COUNT, 14).dataSync() as Float32Array)],
+      targets: [Float32Array.from({ length: 2 * COUNT * CLASSES }, (_, i) => (i % CLASSES === Math.floor(i / CLASSES) % CLASSES ? 1 : 0))],
+    };
+    await expectSameTraining(made, batch, [{ kind: 'softmaxCrossEntropy' }], { kind: 'sgd' });
+    const trainer = await createTrainer(made, { threads: 1 });
+    const wanted = tf.tidy(() => (made.predict([tf.tensor(batch.images, [2, 16, 12, 3]), tf.tensor(batch.inputs[0]!, [2, COUNT, 4])]) as tf.Tensor).dataSync());
+    expect(relativeError(await trainer.predict(batch.images, 2, batch.inputs), wanted)).toBeLessThan(LIMIT);
+    await expect(trainer.step({ ...batch, inputs: [] }, 0.1)).rejects.toThrow('inputs must be 1, one for each input of');
+    await expect(trainer.step({ ...batch, inputs: [new Float32Array(7)] }, 0.1)).rejects.toThrow(`inputs[0] must hold ${2 * COUNT * 4} numbers for 2 images of [${COUNT}, 4], got 7`);
+    await trainer.dispose();
+    made.dispose();
+  });
+
   /** Proposals of the network itself: boxes of anchors, moved by what the map says. They are learnt from a loss of their own. */
   function twoStages(): LayersModel {
     const x = input({ shape: [8, 8, 3] });
@@ -151,32 +195,10 @@ describe('a head on regions', () => {
   }
 
   it.each(['sgd', 'adam'] as const)('a step of training is the one that tfjs takes, with %s', async (kind) => {
-    const batch = {
-      size: 2, images: tf.tidy(() => tf.randomNormal([2 * 8 * 8 * 3], 0, 1, 'float32', 9).dataSync()) as Float32Array,
-      targets: [Float32Array.from({ length: 2 * 4 * 3 }, (_, i) => (i % 3 === Math.floor(i / 3) % 3 ? 1 : 0)), tf.tidy(() => tf.randomNormal([32], 0, 1, 'float32', 10).dataSync()) as Float32Array],
-    };
+    const batch = { size: 2, images: values([2, 8, 8, 3], 9), targets: [Float32Array.from({ length: 2 * 4 * 3 }, (_, i) => (i % 3 === Math.floor(i / 3) % 3 ? 1 : 0)), values([32], 10)] };
     const made = twoStages();
-    const results = [];
-    for (const engine of ['tfjs', 'onnxruntime'] as const) {
-      const trainer = await createTrainer(made, { engine, threads: 1, optimizer: { kind }, loss: [{ kind: 'softmaxCrossEntropy' }, { kind: 'smoothL1' }] });
-      const gradients = await trainer.gradients(batch);
-      const before = await trainer.state();
-      const { loss } = await trainer.step(batch, 0.1);
-      results.push({ loss, gradients: gradients.gradients, weights: (await trainer.state()).weights });
-      await trainer.restore({ ...before });
-      await trainer.sync();
-      await trainer.dispose();
-    }
-    const [own, compiled] = results as [(typeof results)[number], (typeof results)[number]];
-    expect(compiled.loss).toBeCloseTo(own.loss, 4);
-    for (const part of ['gradients', 'weights'] as const) {
-      for (const [name, values] of Object.entries(compiled[part])) {
-        const wanted = own[part][name]!;
-        const scale = Math.max(...wanted.map(Math.abs), 1e-3);
-        expect(Math.max(...values.map((value, i) => Math.abs(value - wanted[i]!))) / scale, `${part} of ${name}`).toBeLessThan(1e-4);
-      }
-    }
-    expect(own.gradients['backbone/kernel']!.some((value) => Math.abs(value) > 1e-3)).toBe(true);
+    const { gradients } = await expectSameTraining(made, batch, [{ kind: 'softmaxCrossEntropy' }, { kind: 'smoothL1' }], { kind });
+    expect(gradients['backbone/kernel']!.some((value) => Math.abs(value) > 1e-3)).toBe(true);
     made.dispose();
   });
 
