@@ -30,8 +30,7 @@ export function roiPool2d(x: tf.Tensor4D, regions: tf.Tensor2D, options: RoiPool
 
 /**
  * RoI pooling of [x, boxes]: images [N, H, W, C], and R boxes in each, [N, R, 4] (x1, y1, x2, y2) -> [N, R, outputSize, C]. The boxes are
- * constant and read, so it throws on a backend that cannot be read at once (webgpu). ONNX has it as MaxRoiPool, without a gradient
- * in onnxruntime. See `poolBoxes` of core.
+ * constant: no gradient goes to them. ONNX has it as MaxRoiPool, which has no gradient in onnxruntime. See `poolBoxes` of core.
  * @throws OptionError for impossible options and inputs of other shapes.
  */
 export class RoiPoolLayer extends layers.Layer {

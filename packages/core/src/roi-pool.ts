@@ -4,6 +4,7 @@ import { readsAtOnce } from './backend.js';
 import type { OpAttributes } from './lowering.js';
 import { OptionError } from './option-error.js';
 import { imagesOf, withoutBoxes } from './roi-align.js';
+import { poolByMasks, type Maxima } from './roi-pool-masks.js';
 
 export type RoiPoolAttributes = OpAttributes['roiPool'];
 
@@ -73,30 +74,35 @@ function joinTaps(taps: readonly Taps[], channels: number): Taps[] {
   });
 }
 
-/**
- * The largest of each bin's pixels; the gradient goes to the first of them. Row N H W of the table, which is zero, stands for an empty bin.
- * @param x [N, H, W, C]; @returns [bins, C]
- */
-function maxTaps(x: tf.Tensor4D, steps: readonly Taps[]): tf.Tensor2D {
+/** The pixels of each bin compared. Tidy around it. */
+function poolByTaps(x: tf.Tensor4D, steps: readonly Taps[]): Maxima {
+  const channels = x.shape[3];
+  // Behind the table stands the zero of empty bins.
+  const table = tf.concat([tf.reshape(x, [-1, channels]) as tf.Tensor2D, tf.zeros([1, channels])], 0);
+  const parts = steps.map(({ pixels, perBin }) => tf.tidy(() => {
+    const bins = pixels.length / perBin;
+    const indices = tf.tensor1d(pixels, 'int32');
+    const values = tf.reshape(tf.gather(table, indices), [bins, perBin, channels]);
+    const first = tf.add(tf.argMax(values, 1), tf.expandDims(tf.range(0, bins * perBin, perBin, 'int32'), 1));
+    return { value: tf.max(values, 1), chosen: tf.reshape(tf.gather(indices, tf.reshape(first, [-1]) as tf.Tensor1D), [bins, channels]) };
+  }) as Maxima);
+  return { value: tf.concat(parts.map(({ value }) => value), 0), chosen: tf.concat(parts.map(({ chosen }) => chosen), 0) };
+}
+
+/** The maxima of bins [bins, C], whose gradient goes to the pixels that were chosen. */
+function maximaOf(x: tf.Tensor4D, find: () => Maxima): tf.Tensor2D {
   const channels = x.shape[3];
   const rows = x.size / channels;
-  const largest = tf.customGrad((input, save) => {
-    const table = tf.concat([tf.reshape(input as tf.Tensor, [rows, channels]) as tf.Tensor2D, tf.zeros([1, channels])], 0);
-    const parts = steps.map(({ pixels, perBin }) => {
-      const bins = pixels.length / perBin;
-      const indices = tf.tensor1d(pixels, 'int32');
-      const values = tf.reshape(tf.gather(table, indices), [bins, perBin, channels]);
-      const first = tf.add(tf.argMax(values, 1), tf.expandDims(tf.range(0, bins * perBin, perBin, 'int32'), 1));
-      return { value: tf.max(values, 1) as tf.Tensor2D, chosen: tf.gather(indices, tf.reshape(first, [-1]) as tf.Tensor1D) };
-    });
-    (save as (tensors: tf.Tensor[]) => void)(parts.map(({ chosen }) => chosen));
+  const largest = tf.customGrad((_, save) => {
+    const { value, chosen } = tf.tidy(find);
+    (save as (tensors: tf.Tensor[]) => void)([chosen]);
     return {
-      value: tf.concat(parts.map(({ value }) => value), 0),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => {
+      value,
+      gradFunc: (dy: tf.Tensor, [pixels]: tf.Tensor[]) => tf.tidy(() => {
         // Two columns: the product of pixel and channel may be more than a float can count.
-        const chosen = tf.concat(saved as tf.Tensor1D[], 0);
-        const channel = tf.tile(tf.range(0, channels, 1, 'int32'), [chosen.size / channels]);
-        const scattered = tf.scatterND(tf.stack([chosen, channel], 1) as tf.Tensor2D, tf.reshape(dy, [-1]), [rows + 1, channels]);
+        const pixel = tf.reshape(pixels as tf.Tensor, [-1]) as tf.Tensor1D;
+        const channel = tf.tile(tf.range(0, channels, 1, 'int32'), [pixel.size / channels]);
+        const scattered = tf.scatterND(tf.stack([pixel, channel], 1) as tf.Tensor2D, tf.reshape(dy, [-1]), [rows + 1, channels]);
         return tf.reshape(tf.slice(scattered as tf.Tensor2D, [0, 0], [rows, channels]), x.shape);
       }),
     };
@@ -117,21 +123,22 @@ export function poolRegions(x: tf.Tensor4D, corners: Float32Array, images: Int32
   if (images.length === 0) return withoutBoxes(x, shape);
   return tf.tidy(() => {
     const taps = Array.from(images, (image, i) => tapsOf(corners.subarray(4 * i, 4 * i + 4), image, attributes, x.shape));
-    return tf.reshape(maxTaps(x, joinTaps(taps, x.shape[3])), shape);
+    return tf.reshape(maximaOf(x, () => poolByTaps(x, joinTaps(taps, x.shape[3]))), shape);
   });
 }
 
 /**
- * As {@link poolRegions}, of R boxes in each image; which pixels a bin has follows from the boxes' numbers, so they are read.
- * The boxes are constant: no gradient goes to them.
+ * As {@link poolRegions}, of R boxes in each image. Which pixels a bin has follows from the boxes' numbers, so they are read; a backend that
+ * cannot be read at once (webgpu) compares every pixel for every bin. The boxes are constant: no gradient goes to them.
  * @param boxes [N, R, 4] @returns [N, R, P, Q, C]
- * @throws OptionError for boxes that are not finite, Error on a backend that cannot be read at once (webgpu).
+ * @throws OptionError for boxes that are not finite, where they are read.
  */
 export function poolBoxes(x: tf.Tensor4D, boxes: tf.Tensor3D, attributes: RoiPoolAttributes): tf.Tensor5D {
-  if (!readsAtOnce()) throw new Error(`roiPool reads its boxes, and the backend ${tf.getBackend()} cannot be read at once: take roiAlign, or run it in onnxruntime`);
+  const [batch, count] = boxes.shape;
+  const shape: [number, number, number, number, number] = [batch, count, ...attributes.outputSize, x.shape[3]];
+  if (!readsAtOnce() && batch * count > 0) return tf.tidy(() => tf.reshape(maximaOf(x, () => poolByMasks(x, boxes, attributes)), shape));
   const corners = boxes.dataSync() as Float32Array;
   const wrong = corners.findIndex((value) => !Number.isFinite(value));
   if (wrong >= 0) throw new OptionError('roiPool', 'boxes', corners[wrong], `finite (number ${Math.floor(wrong / 4)})`);
-  const [batch, count] = boxes.shape;
-  return tf.tidy(() => tf.reshape(poolRegions(x, corners, imagesOf(boxes), attributes), [batch, count, ...attributes.outputSize, x.shape[3]]));
+  return tf.tidy(() => tf.reshape(poolRegions(x, corners, imagesOf(boxes), attributes), shape));
 }

@@ -33,9 +33,7 @@ export interface Exception {
 export type Check = 'shape' | 'training' | 'lowering' | 'values' | 'gradient' | 'leak' | 'saving' | 'error';
 
 /** Named failures that are known. One that does not fail any more fails the suite, so that it is taken out. */
-export const EXCEPTIONS: readonly Exception[] = [
-  { backend: 'webgpu', row: 'roiPool: bins that overlap', check: 'error', why: 'which pixels a bin has follows from the numbers of its box, and webgpu cannot be read at once; the layer says so. The maximum in tensors alone would need a way around its rounding' },
-];
+export const EXCEPTIONS: readonly Exception[] = [];
 
 export interface Failure {
   check: Check;
