@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-wasm';
-import { convolve2d, deformableConvolve2d, depthwiseConvolve2d, gridSample2d, sumActivated, type ConvolveAttributes } from '@convkit/core';
+import { alignBoxes, convolve2d, deformableConvolve2d, depthwiseConvolve2d, gridSample2d, sumActivated, type ConvolveAttributes } from '@convkit/core';
 import { install, NATIVE_PATCHES, uninstall } from '@convkit/tfjs-extras';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -106,6 +106,15 @@ describe('compiled kernels have the values and gradients of the composed forms',
     }
   });
 
+  test.each([true, false])('RoIAlign of boxes in two images, aligned: %s', async (aligned) => {
+    for (const channels of [1, 3, 4, 18]) {
+      const corners = noise([2, 5, 4], 2, 9);
+      const attributes = { outputSize: [3, 2] as const, spatialScale: 0.7, samplingRatio: 2, aligned };
+      await expectSame((x) => tf.reshape(alignBoxes(x as tf.Tensor4D, corners as tf.Tensor3D, attributes), [-1]), [noise([2, 5, 7, channels], 1)]);
+      uninstall();
+    }
+  });
+
   test('sums with activations', async () => {
     for (const kind of ['linear', 'relu', 'relu6', 'tanh'] as const) {
       await expectSame((a, b) => sumActivated(a!, b!, kind), [noise([3, 5, 7], 1, 8), noise([3, 5, 7], 2)]);
@@ -121,4 +130,13 @@ test('a position that is no number shows in the output and in its gradient, and 
   const [y, gradient] = valueAndGradients(run, [grid]);
   expect([...y!].map(Number.isNaN)).toEqual([false, false, true, true, false, false]);
   expect(gradient!.slice(2, 4).some(Number.isNaN)).toBe(true);
+});
+
+test('a box that is not finite shows in its bins, and nowhere else', async () => {
+  await install({ patches: NATIVE_PATCHES });
+  tf.tidy(() => {
+    const boxes = tf.tensor3d([[[0, 0, 2, 2], [0, 0, Number.NaN, 2], [0, Number.NEGATIVE_INFINITY, 2, 2], [1, 1, 2, 2]]]);
+    const y = alignBoxes(tf.ones([1, 3, 3, 2]), boxes, { outputSize: [1, 1], spatialScale: 1, samplingRatio: 2, aligned: true });
+    expect([...y.dataSync()].map(Number.isNaN)).toEqual([false, false, true, true, true, true, false, false]);
+  });
 });

@@ -1,7 +1,9 @@
 /** RoIAlign: He et al., "Mask R-CNN" (arXiv 1703.06870), section 3; numbers and borders are those of torchvision's roi_align_kernel.cpp. */
 import * as tf from '@tensorflow/tfjs-core';
+import { axisSamples, sumOver } from './box-samples.js';
 import type { OpAttributes } from './lowering.js';
 import { OptionError } from './option-error.js';
+import { alignBySamples } from './roi-samples.js';
 import { sumOf } from './sum-of.js';
 
 export type RoiAlignAttributes = OpAttributes['roiAlign'];
@@ -18,35 +20,17 @@ const STEP = 2 ** 22;
 
 /**
  * What each pixel along an axis is worth to the bins of R boxes: [R, bins, length]. A bin's row is the mean of its samples'
- * weights max(0, 1 - |p - pixel|). Positions in the kernel's order of operations: one right at the border is in or out.
+ * weights max(0, 1 - |p - pixel|), those of at most so many samples.
  */
-function axisWeights(first: tf.Tensor, last: tf.Tensor, bins: number, length: number, { spatialScale, samplingRatio, aligned }: RoiAlignAttributes, most: number): tf.Tensor3D {
-  const scaled = (corner: tf.Tensor) => tf.sub(tf.mul(corner, spatialScale), aligned ? 0.5 : 0);
-  const start = scaled(first);
-  const size = tf.sub(scaled(last), start);
-  const bin = tf.div(aligned ? size : tf.maximum(size, 1), bins);
-  const starts = tf.add(start, tf.mul(bin, tf.range(0, bins)));
-  const fitted = samplingRatio === 0 ? tf.ceil(bin) : undefined;
-  // A bin without a size has none, and its mean is 0.
-  const count = fitted === undefined ? tf.scalar(samplingRatio) : tf.maximum(fitted, 1);
+function axisWeights(first: tf.Tensor, last: tf.Tensor, bins: number, length: number, attributes: RoiAlignAttributes, most: number): tf.Tensor3D {
+  const { count, flaw, at } = axisSamples(first, last, bins, length, attributes);
   const pixels = tf.range(0, length);
-  const sample = (a: number): tf.Tensor => {
-    const p = tf.add(starts, tf.div(tf.mul(bin, a + 0.5), count));
-    // From one pixel outside on a sample is 0; nearer ones read the border.
-    const inside = tf.cast(tf.logicalAnd(tf.greaterEqual(p, -1), tf.lessEqual(p, length)), 'float32');
-    const counted = fitted === undefined ? inside : tf.mul(inside, tf.cast(tf.greater(fitted, a), 'float32'));
-    const distance = tf.abs(tf.sub(tf.expandDims(tf.clipByValue(p, 0, length - 1), 2), pixels));
-    return tf.mul(tf.maximum(tf.sub(1, distance), 0), tf.expandDims(counted, 2));
-  };
-  let sum = tf.tidy(() => sample(0));
-  for (let a = 1; a < most; a++) {
-    const last = sum;
-    sum = tf.tidy(() => tf.add(last, sample(a)));
-    last.dispose();
-  }
-  const mean = tf.div(sum, fitted === undefined ? count : tf.expandDims(count, 2));
-  // Maxima may lose NaN, and a network that diverges must show it.
-  return tf.add(mean, tf.expandDims(tf.mul(starts, 0), 2)) as tf.Tensor3D;
+  const sum = sumOver(most, (a) => {
+    const { position, counts } = at(a);
+    const weights = tf.maximum(tf.sub(1, tf.abs(tf.sub(tf.expandDims(position, 2), pixels))), 0);
+    return tf.mul(weights, tf.expandDims(tf.cast(counts, 'float32'), 2));
+  });
+  return tf.add(tf.div(sum, count.rank === 0 ? count : tf.expandDims(count, 2)), tf.expandDims(flaw, 2)) as tf.Tensor3D;
 }
 
 /** Boxes image by image, in runs that a step can hold; the order is absent where they lie so already. */
@@ -85,7 +69,8 @@ function mostSamples(corners: Float32Array, { outputSize, spatialScale }: RoiAli
  * Means of bilinear samples over the bins of boxes: bin (i, j) of a box of size h x w at (x, y), divided into P x Q bins, has n x n
  * samples, at rows y + (i + (a + 0.5) / n) h / P, a = 0 .. n - 1, and columns likewise. Samples more than a pixel outside are 0,
  * nearer ones read the border. `aligned` boxes lie half a pixel further up and left, others have sides of at least 1.
- * Rows and columns are independent, so a box is A x Bᵀ with a matrix for each axis: two products.
+ * Rows and columns are independent, so a box is A x Bᵀ with a matrix for each axis: two products, which are quicker than samples but for
+ * those of a compiled kernel.
  * Differentiable, once, in x, on every backend; the boxes are constant: no gradient goes to them.
  * @param x [N, H, W, C]
  * @param boxes [N, R, 4], R for each image: x1, y1, x2, y2, times `spatialScale` pixels of x.
@@ -109,6 +94,8 @@ export function alignRegions(x: tf.Tensor4D, corners: Float32Array, images: Int3
 
 /** Boxes [R, 4] in these images, with at most so many samples along each side of a bin. Tidy around it. */
 function align(x: tf.Tensor4D, boxes: tf.Tensor2D, images: Int32Array, attributes: RoiAlignAttributes, most: number): tf.Tensor4D {
+  const sampled = alignBySamples(x, boxes, images, attributes);
+  if (sampled !== undefined) return sampled;
   const { outputSize: [down, across] } = attributes;
   const [, height, width, channels] = x.shape;
   const { runs, order } = runsOf(images, Math.max(1, Math.floor(STEP / (down * width * channels))));
