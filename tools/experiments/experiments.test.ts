@@ -72,6 +72,23 @@ test('the medians of box operators are those of their rounds, and the README has
   for (const scene of ['half in heaps', 'all in one heap']) expect(text).toContain(`| \`boxOverlaps\` | ${scene} | ${shown(`boxOverlaps, iou, ${scene}`)} | |`);
 });
 
+test('the medians of RoIAlign are those of their rounds, and the README and decision 014 have them', () => {
+  interface Run { how: string; part: string; kernels: string; milliseconds: number[] }
+  const { runs, summary } = read<Run, { median: Record<string, number> }>('roi-align');
+  expect(summary.median).toEqual(Object.fromEntries(runs.map(({ how, part, kernels, milliseconds }) => [`${how}, ${part}, ${kernels}`, [...milliseconds].sort((a, b) => a - b)[Math.floor(milliseconds.length / 2)]])));
+  const shown = (how: string, kernels: string) => ['output', 'output and gradient'].map((part) => summary.median[`${how}, ${part}, ${kernels}`]?.toFixed(1) ?? '');
+  const text = readme('anchors');
+  expect(text).toContain(`| stock wasm | ${shown('alignBoxes', 'stock').join(' | ')} |`);
+  expect(text).toContain(`(../tfjs-extras) | ${shown('alignBoxes', 'compiled').join(' | ')} |`);
+  expect(text).toContain(`| onnxruntime | ${shown('onnxruntime', 'its own')[0]} | |`);
+  const decision = readFileSync(new URL('../../decisions/014-roi-align-as-products.md', import.meta.url), 'utf8');
+  for (const [kernels, label] of [['stock', 'stock'], ['compiled', 'compiled kernels']] as const) {
+    const [ours, samples] = [shown('alignBoxes', kernels), shown('bilinearSample', kernels)];
+    expect(decision).toContain(`| ${label}, output | ${ours[0]} | ${samples[0]} |`);
+    expect(decision).toContain(`| ${label}, with the gradient | ${ours[1]} | ${samples[1]} |`);
+  }
+});
+
 test.each([['peers-infer', 'onnx'], ['peers-train', 'train']])('%s is what its pairs of runs say, and the README has no other figures', (name, where) => {
   const { runs, summary } = JSON.parse(readFileSync(new URL(`results/${name}.json`, import.meta.url), 'utf8')) as { runs: Run[]; summary: { rows: unknown; means: unknown } };
   const rows = runs.map(rowOf);

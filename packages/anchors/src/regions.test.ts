@@ -4,7 +4,8 @@ import '@tensorflow/tfjs-backend-wasm';
 import { relativeError } from '@convkit/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { pyramidLevels, roiAlign2d, roiPool2d } from './index.js';
+import { input, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { pyramidLevels, roiAlign, roiAlign2d, roiPool, roiPool2d } from './index.js';
 
 const ramp = () => tf.reshape(tf.range(0, 64), [1, 8, 8, 1]) as tf.Tensor4D;
 const region = (...corners: [number, number, number, number]) => tf.tensor2d([[0, ...corners]]);
@@ -100,6 +101,40 @@ describe.each(['wasm', 'cpu'])('regions on %s', (backend) => {
       expect(() => roiPool2d(ramp(), tf.tensor2d([[0, 0, Number.NaN, 1, 1]]), { outputSize: 1 })).toThrow('finite');
       expect(() => roiAlign2d(ramp(), region(0, 0, 1, 1), { outputSize: 0 })).toThrow('outputSize must be');
     });
+  });
+});
+
+describe('layers of regions', () => {
+  const [map, boxes] = [() => input({ shape: [8, 8, 3] }), () => input({ shape: [5, 4] })];
+
+  it('R boxes an image have R times the bins, and their options are kept', () => {
+    const align = roiAlign(map(), boxes(), { outputSize: [3, 2], spatialScale: 0.5, name: 'align' });
+    expect(align.shape).toEqual([null, 5, 3, 2, 3]);
+    expect(align.sourceLayer.getConfig()).toMatchObject({ outputSize: [3, 2], spatialScale: 0.5, samplingRatio: 2, aligned: true });
+    expect(roiPool(map(), boxes(), { outputSize: 4 }).shape).toEqual([null, 5, 4, 4, 3]);
+  });
+
+  it('a layer gives what the function gives of the same boxes', () => {
+    tf.tidy(() => {
+      const x = tf.randomNormal<tf.Rank.R4>([2, 8, 8, 3], 0, 1, 'float32', 1);
+      const corners = tf.randomUniform<tf.Rank.R3>([2, 5, 4], -2, 10, 'float32', 2);
+      const regions = tf.concat([tf.tensor2d([0, 0, 0, 0, 0, 1, 1, 1, 1, 1], [10, 1]), tf.reshape(corners, [10, 4])], 1) as tf.Tensor2D;
+      const of = (make: (x: SymbolicTensor, given: SymbolicTensor) => SymbolicTensor) => {
+        const [inMap, inBoxes] = [map(), boxes()];
+        return (model({ inputs: [inMap, inBoxes], outputs: make(inMap, inBoxes) }).predict([x, corners]) as tf.Tensor).dataSync();
+      };
+      const options = { outputSize: [2, 3] as const, spatialScale: 0.8 };
+      expect(of((a, b) => roiAlign(a, b, { ...options, samplingRatio: 3 }))).toEqual(roiAlign2d(x, regions, { ...options, samplingRatio: 3 }).dataSync());
+      expect(of((a, b) => roiPool(a, b, options))).toEqual(roiPool2d(x, regions, options).dataSync());
+    });
+  });
+
+  it('boxes and options that do not fit are refused', () => {
+    expect(() => roiAlign(map(), input({ shape: [5, 5] }), { outputSize: 2, name: 'align' })).toThrow('roiAlign "align": boxes must be [N, R, 4] with a known R');
+    expect(() => roiPool(map(), input({ shape: [null, 4] }), { outputSize: 2 })).toThrow('boxes must be [N, R, 4] with a known R');
+    expect(() => roiPool(input({ shape: [8, 8] }), boxes(), { outputSize: 2 })).toThrow('x must be an image batch [N, H, W, C]');
+    expect(() => roiAlign(map(), boxes(), { outputSize: 2, samplingRatio: 0 })).toThrow('samplingRatio must be an integer >= 1');
+    expect(() => tf.tidy(() => roiAlign2d(ramp(), region(0, 0, 1e30, 1), { outputSize: 2 }))).toThrow('samplingRatio must be at least 1 for a region of');
   });
 });
 
