@@ -4,7 +4,6 @@ import { axisSamples, sumOver } from './box-samples.js';
 import type { OpAttributes } from './lowering.js';
 import { OptionError } from './option-error.js';
 import { alignBySamples } from './roi-samples.js';
-import { sumOf } from './sum-of.js';
 
 export type RoiAlignAttributes = OpAttributes['roiAlign'];
 
@@ -119,18 +118,17 @@ function align(x: tf.Tensor4D, boxes: tf.Tensor2D, images: Int32Array, attribute
       })), 0), order && inverse(order))),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.tidy(() => {
         const upstream = taken(dy, order);
-        const parts = runs.map((run) => tf.tidy(() => {
+        const given = (run: Run) => {
           const [a, b] = matrices(saved, run);
           const bins = tf.reshape(rows(upstream, run.start, run.count), [-1, across, channels]);
           // Transposed beforehand: products with a transpose flag take a slow path on wasm.
           const high = tf.reshape(tf.matMul(tf.transpose(b, [0, 2, 1]), bins), [-1, width * channels]);
           return tf.reshape(tf.matMul(tf.transpose(a), high), [1, height, width, channels]) as tf.Tensor4D;
-        }));
-        const ofImage = Array.from({ length: x.shape[0] }, (_, image) => {
-          const own = parts.filter((__, i) => runs[i]?.image === image);
-          return own.length === 0 ? tf.zeros<tf.Rank.R4>([1, height, width, channels]) : sumOf(own);
-        });
-        return tf.concat(ofImage, 0);
+        };
+        return tf.concat(Array.from({ length: x.shape[0] }, (_, image) => {
+          const own = runs.filter((run) => run.image === image);
+          return own.length === 0 ? tf.zeros<tf.Rank.R4>([1, height, width, channels]) : sumOver(own.length, (i) => given(own[i] as Run));
+        }), 0);
       }),
     };
   });
