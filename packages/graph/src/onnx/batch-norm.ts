@@ -45,7 +45,7 @@ export function writeBatchNorm(w: OnnxWriter, inputs: readonly OnnxValue[], epsi
   }
   const math = byChannel(w, shape, layout);
   const share = w.number(1 / elementsPerChannel(shape));
-  const mean = w.op('Mul', [math.sum(x), share]);
+  const mean = math.mean(x);
   const centred = math.affine(x, everyChannel(w, 1, channelsOf(shape)), w.op('Neg', [mean]));
   const variance = w.op('Mul', [math.dot(centred, centred), share]);
   const [gamma, beta] = given;
@@ -53,8 +53,9 @@ export function writeBatchNorm(w: OnnxWriter, inputs: readonly OnnxValue[], epsi
 }
 
 /**
- * With r = 1 / sqrt(variance + epsilon) and M elements a channel: d beta = sum dy, d gamma = r (sum dy x - mean d beta),
- * dx = a dy + b x + k with a = gamma r, b = -a r d gamma / M, k = -a d beta / M - b mean; with given statistics dx = a dy.
+ * With r = 1 / sqrt(variance + epsilon), a = gamma r and M elements a channel: d beta = sum dy, d gamma = r sum dy (x - mean),
+ * dx = a (dy - d beta / M - (x - mean) r d gamma / M); with given statistics dx = a dy. The factor a is last, and noted: a convolution in
+ * front does it to its kernel.
  */
 export function writeBatchNormGradient(w: OnnxWriter, inputs: readonly OnnxValue[], upstream: OnnxValue, { epsilon, training }: OpAttributes['batchNorm'], needs: readonly boolean[]): readonly (OnnxValue | undefined)[] {
   const [value, gamma, , givenMean, givenVariance] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue, OnnxValue];
@@ -67,17 +68,20 @@ export function writeBatchNormGradient(w: OnnxWriter, inputs: readonly OnnxValue
     ? { x: w.as(value, layout), mean: w.as(givenMean, PLAIN), variance: w.as(givenVariance, PLAIN), centred: false }
     : writeBatchNorm(w, inputs, epsilon);
   const inverse = inverseOf(w, variance, epsilon);
-  const a = mul(scale, inverse);
   const vector = (name: string): OnnxValue => ({ name, shape: [channelsOf(shape)], layout: PLAIN });
   const betaGradient = () => math.sum(dy);
   const gammaGradient = () => mul(inverse, centred ? math.dot(dy, x) : w.op('Sub', [math.dot(dy, x), mul(mean, betaGradient())]));
+  const beforeScale = () => {
+    if (training === undefined) return dy;
+    const slope = mul(inverse, mul(gammaGradient(), w.number(-1 / elementsPerChannel(shape))));
+    const shift = w.op('Neg', [math.mean(dy)]);
+    return w.sum(dy, math.affine(x, slope, centred ? shift : w.op('Sub', [shift, mul(slope, mean)])));
+  };
   const inputGradient = () => {
-    if (training === undefined) return math.affine(dy, a);
-    const share = w.number(-1 / elementsPerChannel(shape));
-    const b = mul(mul(a, inverse), mul(gammaGradient(), share));
-    const shift = mul(a, mul(betaGradient(), share));
-    const k = centred ? shift : w.op('Sub', [shift, mul(b, mean)]);
-    return w.sum(math.affine(dy, a, k), math.affine(x, b));
+    const [before, factor] = [beforeScale(), mul(scale, inverse)];
+    const name = math.affine(before, factor);
+    w.isScaled(name, before, factor);
+    return name;
   };
   return [
     needs[0] ? { name: inputGradient(), shape, layout } : undefined,

@@ -9,6 +9,8 @@ export interface ByChannel {
   affine(x: string, scale: string, shift?: string): string;
   /** Sum of x, [C]. */
   sum(x: string): string;
+  /** Mean of x, [C]. */
+  mean(x: string): string;
   /** Sum of a b, [C]. */
   dot(a: string, b: string): string;
 }
@@ -22,7 +24,7 @@ export function channelsSecond(shape: ValueShape, layout: Layout): Layout {
 /** @param shape Of the value, as the graph has it: [N, H, W, C] or [N, C]. @param layout One of {@link channelsSecond}. */
 export function byChannel(w: OnnxWriter, shape: ValueShape, layout: Layout): ByChannel {
   if (layout.block !== undefined) return inBlocks(w, shape as number[]);
-  return { affine: (x, scale, shift) => affine(w, x, scale, shift, channelsOf(shape)), sum: (x) => w.reduce('ReduceSum', x, overAllButChannels(shape), false), dot: (a, b) => sumOfProducts(w, a, b, shape) };
+  return { affine: (x, scale, shift) => affine(w, x, scale, shift, channelsOf(shape)), sum: (x) => w.reduce('ReduceSum', x, overAllButChannels(shape), false), mean: (x) => w.reduce('ReduceMean', x, overAllButChannels(shape), false), dot: (a, b) => sumOfProducts(w, a, b, shape) };
 }
 
 export const channelsOf = (shape: ValueShape) => shape.at(-1) as number;
@@ -52,10 +54,12 @@ function sumOfProducts(w: OnnxWriter, a: string, b: string, shape: ValueShape): 
 function inBlocks(w: OnnxWriter, [batch = 1, h = 1, across = 1, channels = 1]: readonly number[]): ByChannel {
   const conv = (operands: readonly string[], kernel: readonly [number, number], group: number) =>
     w.op('Conv', operands, { kernel_shape: ints(kernel), strides: ints([1, 1]), pads: ints([0, 0, 0, 0]), dilations: ints([1, 1]), group: int(group) }, BLOCKED_DOMAIN);
-  const overImages = (each: string) => w.reduce('ReduceSum', w.reshape(each, [batch, channels]), [0], false);
+  const overImages = (each: string, type: 'ReduceSum' | 'ReduceMean' = 'ReduceSum') => w.reduce(type, w.reshape(each, [batch, channels]), [0], false);
+  const means = (x: string) => w.op('GlobalAveragePool', [x], {}, BLOCKED_DOMAIN);
   return {
     affine: (x, scale, shift) => conv([x, w.reshape(scale, [channels, 1, 1, 1]), ...(shift === undefined ? [] : [shift])], [1, 1], channels),
-    sum: (x) => w.op('Mul', [overImages(w.op('GlobalAveragePool', [x], {}, BLOCKED_DOMAIN)), w.number(h * across)]),
+    sum: (x) => w.op('Mul', [overImages(means(x), 'ReduceMean'), w.number(batch * h * across)]),
+    mean: (x) => overImages(means(x), 'ReduceMean'),
     dot: (a, b) => overImages(conv([w.reshape(a, [1, batch * channels, h, across]), w.reshape(b, [batch * channels, 1, h, across])], [h, across], batch * channels)),
   };
 }

@@ -68,21 +68,25 @@ export function writeConvolutionGradients(w: OnnxWriter, { inputs, output, upstr
   const size = kernel.shape as number[] as [number, number];
   const shapes: ConvolutionShapes = { batch, input: [h, across], output: [rows, columns], kernel: [size[0], size[1]], channels, filters, groups, strides, dilations, padding };
   const { block } = form.image;
+  const { block: filterBlock } = form.result;
+  const blocked = form.domain === '' ? undefined : filterBlock;
   const dy = () => w.as(upstream, NCHW);
+  // A scale by channel of dy, as behind a batch norm, is one of the kernel's filters and of its gradient.
+  const parts = blocked === undefined || upstream.layout.id !== form.result.id ? undefined : w.unscaled(upstream.name);
+  const blocks = () => parts?.name ?? w.as(upstream, form.result);
+  const scaled = (filtered: string): string => (parts === undefined || blocked === undefined ? filtered : byFilter(w, filtered, parts.scale, kernel.shape as number[], filters, blocked));
 
   const inputGradient = (): OnnxValue => {
-    const blocked = block === undefined ? undefined : writeBlockedInputGradient(w, w.as(upstream, form.image), w.as(kernel, form.kernel), shapes, block);
-    if (blocked !== undefined) return { name: blocked, shape: x.shape, layout: form.image };
+    const name = block === undefined ? undefined : writeBlockedInputGradient(w, blocks(), scaled(w.as(kernel, form.kernel)), shapes, block);
+    if (name !== undefined) return { name, shape: x.shape, layout: form.image };
     return { name: writeInputGradient(w, dy(), w.as(kernel, form.plainKernel), shapes), shape: x.shape, layout: NCHW };
   };
   const kernelGradient = (): OnnxValue => {
-    if (!form.depthwise) {
-      const { block: filtersTogether } = form.result;
-      const dense = form.domain === '' || filtersTogether === undefined ? undefined : writeBlockedKernelGradient(w, w.as(x, form.image), w.as(upstream, form.result), shapes, block ?? 1, filtersTogether);
-      return dense === undefined ? { name: writeKernelGradient(w, x, upstream, shapes), shape: kernel.shape, layout: OIHW } : { name: dense, shape: kernel.shape, layout: form.kernel };
-    }
-    const blocked = block === undefined ? undefined : writeBlockedDepthwiseGradient(w, w.as(x, form.image), w.as(upstream, form.image), shapes);
-    if (blocked !== undefined) return { name: blocked, shape: kernel.shape, layout: form.kernel };
+    const name = blocked === undefined ? undefined : form.depthwise
+      ? writeBlockedDepthwiseGradient(w, w.as(x, form.image), blocks(), shapes)
+      : writeBlockedKernelGradient(w, w.as(x, form.image), blocks(), shapes, block ?? 1, blocked);
+    if (name !== undefined) return { name: scaled(name), shape: kernel.shape, layout: form.kernel };
+    if (!form.depthwise) return { name: writeKernelGradient(w, x, upstream, shapes), shape: kernel.shape, layout: OIHW };
     return { name: writeDepthwiseKernelGradient(w, w.as(x, NCHW), dy(), shapes), shape: kernel.shape, layout: form.plainKernel };
   };
   return [
@@ -90,4 +94,12 @@ export function writeConvolutionGradients(w: OnnxWriter, { inputs, output, upstr
     needs[1] ? kernelGradient() : undefined,
     bias && needs[2] ? { name: byChannel(w, output.shape, form.result).sum(w.as(upstream, form.result)), shape: bias.shape, layout: PLAIN } : undefined,
   ];
+}
+
+/** A kernel in blocks, or its gradient, [F, ...], times a scale [F]. */
+function byFilter(w: OnnxWriter, kernel: string, scale: string, shape: readonly number[], filters: number, block: number): string {
+  const size = shape.reduce((product, n) => product * n, 1);
+  const product = w.op('Mul', [w.reshape(kernel, [filters / block, size / filters, block]), w.reshape(scale, [filters / block, 1, block])]);
+  const [kh = 1, kw = 1] = shape;
+  return w.reshape(product, [filters, size / filters / kh / kw, kh, kw]);
 }

@@ -28,6 +28,17 @@ interface Known {
   readonly shape: readonly number[];
 }
 
+/** The nodes that the outputs of a program come from. */
+function read(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
+  const wanted = new Set(outputs);
+  const kept = [...nodes].reverse().filter((node) => {
+    const isWanted = node.outputs.some((output) => wanted.has(output));
+    if (isWanted) for (const name of node.inputs) wanted.add(name);
+    return isWanted;
+  });
+  return kept.reverse();
+}
+
 /**
  * Writes the nodes of an ONNX program. Equal nodes are written once; a value is converted to another layout once, and
  * known tensors are laid out as their reader wants them.
@@ -39,6 +50,7 @@ export class OnnxWriter {
   private readonly written = new Map<string, readonly string[]>();
   private readonly names = new Map<string, number>();
   private readonly sums = new Set<string>();
+  private readonly scaled = new Map<string, { name: string; scale: string }>();
   private readonly known = new Map<string, Known>();
   private readonly open = new Map<string, { shape: readonly number[]; place: (layout: Layout) => { name: string; layout: Layout }; placed?: OnnxValue }>();
   private scope = '';
@@ -86,6 +98,16 @@ export class OnnxWriter {
     const name = this.op('Add', [a, b]);
     this.sums.add(name);
     return name;
+  }
+
+  /** Notes that `product` is x times a scale by channel, [C]: who reads it may do that to something smaller, and then nobody computes it. */
+  isScaled(product: string, x: string, scale: string): void {
+    this.scaled.set(product, { name: x, scale });
+  }
+
+  /** What a value is a product of, where that was noted. */
+  unscaled(product: string): { readonly name: string; readonly scale: string } | undefined {
+    return this.scaled.get(product);
   }
 
   /** A constant of 64-bit integers, one axis. */
@@ -166,7 +188,7 @@ export class OnnxWriter {
     for (const { name: output, value } of results) this.nodes.push({ name: output, type: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
     const opsets = { '': this.opset, ...Object.fromEntries([...this.domains].map((domain) => [domain, 1])) };
     const outputs = results.map(({ name: output, shape }) => ({ name: output, element: 'float32' as const, shape }));
-    return { name, opsets, nodes: fuseBlocked(this.nodes, this.sums, this.constants), constants: [...this.constants.values()], inputs, outputs };
+    return { name, opsets, nodes: fuseBlocked(read(this.nodes, results.map(({ name: output }) => output)), this.sums, this.constants), constants: [...this.constants.values()], inputs, outputs };
   }
 
   private place(name: string, { values, shape }: Known, layout: Layout): string {
