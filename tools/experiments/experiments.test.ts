@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { meansOf, rowOf, type Run } from '../peers/summary.mjs';
+import { profileRow } from '../profile-work.mjs';
 import { mean } from './record.mjs';
 
 interface Result<Run, Summary> {
@@ -89,13 +90,20 @@ test('the medians of RoIAlign are those of their rounds, and the README and deci
   }
 });
 
-test.each([['peers-infer', 'onnx'], ['peers-train', 'train']])('%s is what its pairs of runs say, and the README has no other figures', (name, where) => {
+test.each([['peers-infer', 'onnx'], ['peers-train', 'train'], ['peers-train-32', 'train']])('%s is what its pairs of runs say, and the README has no other figures', (name, where) => {
   const { runs, summary } = JSON.parse(readFileSync(new URL(`results/${name}.json`, import.meta.url), 'utf8')) as { runs: Run[]; summary: { rows: unknown; means: unknown } };
   const rows = runs.map(rowOf);
   expect(summary.rows).toEqual(rows);
   expect(summary.means).toEqual(meansOf(runs));
   const text = readme(where);
   for (const row of rows) expect(text).toContain(`| ${row.model} | ${row.threads} | ${row.peer} | ${row['peer ms']} | ${row['our ms']} | ${row['peer / ours']} |`);
+});
+
+test('what is left of a training step is what its profile says', () => {
+  const { runs, summary } = JSON.parse(readFileSync(new URL('results/training-step.json', import.meta.url), 'utf8')) as { runs: Parameters<typeof profileRow>[0][]; summary: { milliseconds: number; peak: Parameters<typeof profileRow>[2] } };
+  expect(runs.reduce((sum, { milliseconds }) => sum + milliseconds, 0)).toBeCloseTo(summary.milliseconds, 6);
+  const text = readFileSync(new URL('../../decisions/011-blocks-in-training.md', import.meta.url), 'utf8');
+  for (const row of runs.filter(({ milliseconds }) => milliseconds > 0.01 * summary.milliseconds)) expect(text).toContain(profileRow(row, summary.milliseconds, summary.peak));
 });
 
 test('steps of plain networks with tfjs-extras are the medians of their runs', () => {
