@@ -16,16 +16,13 @@ export interface DecodedBoxesOptions extends LayerOptions {
   imageSize?: readonly [number, number];
 }
 
-const isSize = (value: unknown) => Array.isArray(value) && value.length === 2 && value.every((n) => Number.isFinite(n) && n > 0);
-const imageSizeOption = option.withDefault(option.custom<readonly [number, number]>(isSize, '[height, width], numbers > 0'), [1, 1]);
-
 const entries = {
   ...layerEntries,
   boxWeights: decodeEntries.weights,
   clamp: option.withDefault(option.number({ above: 0 }), SCALE_CLAMP),
   // A layer that is loaded gets them with its weights.
   anchors: option.optional(option.custom<Float32Array>((value) => value instanceof Float32Array, 'a Float32Array of four numbers an anchor')),
-  imageSize: imageSizeOption,
+  imageSize: option.withDefault(option.size(), [1, 1]),
 } as const;
 
 type Shape = (number | null)[];

@@ -1,5 +1,6 @@
-import { OptionError } from '@convkit/core';
+import { layerLabel, OptionError, type Lowering, type OpAttributes, type Value } from '@convkit/core';
 import type * as tf from '@tensorflow/tfjs-core';
+import { layers } from '@tensorflow/tfjs-layers';
 
 type Shape = (number | null)[];
 
@@ -20,12 +21,28 @@ export function readRegions(where: string, regions: tf.Tensor2D, [images]: reado
   return { corners: (values as Float32Array).filter((_, i) => i % 5 !== 0), images: which };
 }
 
-/** The shape of what a layer of [x, boxes] pools: [N, R, outputSize, C]. @throws OptionError for inputs of other shapes. */
-export function pooledShape(where: string, inputShape: Shape | Shape[], outputSize: readonly [number, number]): Shape {
-  if (!Array.isArray(inputShape[0]) || inputShape.length !== 2) throw new OptionError(where, 'inputs', inputShape, 'two tensors, [x, boxes]');
-  const [x, boxes] = inputShape as [Shape, Shape];
-  const channels = x[3];
-  if (x.length !== 4 || typeof channels !== 'number') throw new OptionError(where, 'x', x, 'an image batch [N, H, W, C] with a known number of channels');
-  if (boxes.length !== 3 || boxes[2] !== 4 || typeof boxes[1] !== 'number') throw new OptionError(where, 'boxes', boxes, '[N, R, 4] with a known R: x1, y1, x2, y2');
-  return [x[0] ?? null, boxes[1], ...outputSize, channels];
+/** What layers of [x, boxes] share: x [N, H, W, C], boxes [N, R, 4] -> [N, R, outputSize, C], by the op of their kind. The boxes are constant. */
+export abstract class RegionLayer<Kind extends 'roiAlign' | 'roiPool'> extends layers.Layer {
+  constructor(private readonly kind: Kind, protected readonly config: OpAttributes[Kind], base: ConstructorParameters<typeof layers.Layer>[0]) {
+    super(base);
+  }
+
+  /** @throws OptionError for inputs of other shapes. */
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape {
+    const where = layerLabel(this.kind, this.name);
+    if (!Array.isArray(inputShape[0]) || inputShape.length !== 2) throw new OptionError(where, 'inputs', inputShape, 'two tensors, [x, boxes]');
+    const [x, boxes] = inputShape as [Shape, Shape];
+    const channels = x[3];
+    if (x.length !== 4 || typeof channels !== 'number') throw new OptionError(where, 'x', x, 'an image batch [N, H, W, C] with a known number of channels');
+    if (boxes.length !== 3 || boxes[2] !== 4 || typeof boxes[1] !== 'number') throw new OptionError(where, 'boxes', boxes, '[N, R, 4] with a known R: x1, y1, x2, y2');
+    return [x[0] ?? null, boxes[1], ...this.config.outputSize, channels];
+  }
+
+  lower(g: Lowering, [x, boxes]: readonly [Value, Value]): Value {
+    return g.op(this.kind, [x, g.op('scaleGradient', [boxes], { factor: 0 })], this.config);
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), ...this.config, outputSize: [...this.config.outputSize] };
+  }
 }

@@ -1,8 +1,8 @@
 /** RoIAlign: He et al., "Mask R-CNN" (arXiv 1703.06870), section 3; see core's `alignBoxes`. */
-import { alignBoxes, alignRegions, layerEntries, layerLabel, option, readOptions, type LayerOptions, type Lowering, type RoiAlignAttributes, type Value } from '@convkit/core';
+import { alignBoxes, alignRegions, layerEntries, layerLabel, option, readOptions, type LayerOptions } from '@convkit/core';
 import type * as tf from '@tensorflow/tfjs-core';
-import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { readRegions, pooledShape } from './regions.js';
+import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { readRegions, RegionLayer } from './regions.js';
 
 interface AlignOptions {
   /** Bins: one number for both axes, or [vertical, horizontal]. */
@@ -47,34 +47,20 @@ export function roiAlign2d(x: tf.Tensor4D, regions: tf.Tensor2D, options: RoiAli
  * constant: no gradient goes to them. See `alignBoxes` of core; ONNX has it as RoiAlign.
  * @throws OptionError for impossible options and inputs of other shapes.
  */
-export class RoiAlignLayer extends layers.Layer {
+export class RoiAlignLayer extends RegionLayer<'roiAlign'> {
   /** @nocollapse */
   static readonly className = 'ConvkitRoiAlign';
-  private readonly config: RoiAlignAttributes;
 
   constructor(options: RoiAlignOptions) {
     const { outputSize, spatialScale, samplingRatio, aligned, ...base } = readOptions(layerLabel('roiAlign', options?.name), {
       ...layerEntries, ...entries, samplingRatio: option.withDefault(option.integer(1), 2),
     }, options);
-    super(base);
-    this.config = { outputSize, spatialScale, samplingRatio, aligned };
-  }
-
-  override computeOutputShape(inputShape: (number | null)[] | (number | null)[][]): (number | null)[] {
-    return pooledShape(layerLabel('roiAlign', this.name), inputShape, this.config.outputSize);
+    super('roiAlign', { outputSize, spatialScale, samplingRatio, aligned }, base);
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const [x, boxes] = inputs as [tf.Tensor4D, tf.Tensor3D];
     return alignBoxes(x, boxes, this.config);
-  }
-
-  lower(g: Lowering, [x, boxes]: readonly [Value, Value]): Value {
-    return g.op('roiAlign', [x, g.op('scaleGradient', [boxes], { factor: 0 })], this.config);
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return { ...super.getConfig(), ...this.config, outputSize: [...this.config.outputSize] };
   }
 }
 

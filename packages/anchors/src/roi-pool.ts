@@ -1,8 +1,8 @@
 /** RoI pooling: Girshick, "Fast R-CNN" (arXiv 1504.08083), section 2.1; see core's `poolBoxes`. */
-import { layerEntries, layerLabel, option, poolBoxes, poolRegions, readOptions, type LayerOptions, type Lowering, type RoiPoolAttributes, type Value } from '@convkit/core';
+import { layerEntries, layerLabel, option, poolBoxes, poolRegions, readOptions, type LayerOptions } from '@convkit/core';
 import type * as tf from '@tensorflow/tfjs-core';
-import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { readRegions, pooledShape } from './regions.js';
+import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { readRegions, RegionLayer } from './regions.js';
 
 export interface RoiPool2dOptions {
   /** Bins: one number for both axes, or [vertical, horizontal]. */
@@ -33,32 +33,18 @@ export function roiPool2d(x: tf.Tensor4D, regions: tf.Tensor2D, options: RoiPool
  * constant: no gradient goes to them. ONNX has it as MaxRoiPool, which has no gradient in onnxruntime. See `poolBoxes` of core.
  * @throws OptionError for impossible options and inputs of other shapes.
  */
-export class RoiPoolLayer extends layers.Layer {
+export class RoiPoolLayer extends RegionLayer<'roiPool'> {
   /** @nocollapse */
   static readonly className = 'ConvkitRoiPool';
-  private readonly config: RoiPoolAttributes;
 
   constructor(options: RoiPoolOptions) {
     const { outputSize, spatialScale, ...base } = readOptions(layerLabel('roiPool', options?.name), { ...layerEntries, ...entries }, options);
-    super(base);
-    this.config = { outputSize, spatialScale };
-  }
-
-  override computeOutputShape(inputShape: (number | null)[] | (number | null)[][]): (number | null)[] {
-    return pooledShape(layerLabel('roiPool', this.name), inputShape, this.config.outputSize);
+    super('roiPool', { outputSize, spatialScale }, base);
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const [x, boxes] = inputs as [tf.Tensor4D, tf.Tensor3D];
     return poolBoxes(x, boxes, this.config);
-  }
-
-  lower(g: Lowering, [x, boxes]: readonly [Value, Value]): Value {
-    return g.op('roiPool', [x, g.op('scaleGradient', [boxes], { factor: 0 })], this.config);
-  }
-
-  override getConfig(): tf.serialization.ConfigDict {
-    return { ...super.getConfig(), ...this.config, outputSize: [...this.config.outputSize] };
   }
 }
 

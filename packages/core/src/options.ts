@@ -24,6 +24,8 @@ export const option = {
       v.description(`one integer or 2 integers >= ${minimum}`),
     );
   },
+  /** [height, width], numbers > 0. */
+  size: () => described(v.custom<readonly [number, number]>((value) => Array.isArray(value) && value.length === 2 && value.every((n) => Number.isFinite(n) && n > 0)), '[height, width], numbers > 0'),
   /** A finite number; `above` excludes the bound itself, `below` likewise. */
   number: (range: { min?: number; max?: number; above?: number; below?: number } = {}) => {
     const inside = (x: number) =>

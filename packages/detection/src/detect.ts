@@ -31,10 +31,9 @@ export interface Detections {
 const DEFAULTS = { softmax: { scoreThreshold: 0.01, threshold: 0.45, candidates: 400, limit: 200 }, sigmoid: { scoreThreshold: 0.05, threshold: 0.5, candidates: 1000, limit: 300 } } as const;
 
 const share = option.optional(option.number({ min: 0, max: 1 }));
-const isSize = (value: unknown) => Array.isArray(value) && value.length === 2 && value.every((n) => Number.isFinite(n) && n > 0);
 const entries = {
   scoreThreshold: share, threshold: share, candidates: option.optional(option.integer(1)), limit: option.optional(option.integer(1)),
-  imageSize: option.withDefault(option.custom<readonly [number, number]>(isSize, '[height, width], numbers > 0'), [1, 1]),
+  imageSize: option.withDefault(option.size(), [1, 1]),
 } as const;
 
 /** Options with the defaults of a detector's kind. */

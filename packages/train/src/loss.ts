@@ -116,18 +116,17 @@ export function writeLoss(w: OnnxWriter, z: string, t: string, { kind, beta, alp
  */
 function writeHardNegatives(w: OnnxWriter, losses: string, t: string, weights: string, shape: readonly number[], ratio: number): string {
   const [batch, rows, classes] = shape as [number, number, number];
-  const float = (name: string) => w.op('Cast', [name], { to: { int: 1 } });
   const flat = (name: string) => w.reshape(name, [batch, rows]);
-  const present = flat(float(w.op('Greater', [weights, w.number(0)])));
+  const present = flat(w.asFloat(w.op('Greater', [weights, w.number(0)])));
   const [first] = w.many('Split', [t, w.integers([1, classes - 1])], 2, { axis: { int: 2 } }) as [string, string];
   const background = w.op('Mul', [flat(first), present]);
   const matched = w.op('Sub', [present, background]);
   // Losses are not below 0: what is no background comes last.
   const candidates = w.op('Sub', [w.op('Mul', [flat(losses), background]), w.op('Sub', [w.number(1), background])]);
-  const sorted = (name: string) => float(w.many('TopK', [name, w.integers([rows])], 2, { axis: { int: 1 } })[1] as string);
+  const sorted = (name: string) => w.asFloat(w.many('TopK', [name, w.integers([rows])], 2, { axis: { int: 1 } })[1] as string);
   const rank = sorted(w.op('Neg', [sorted(candidates)]));
   const limit = w.op('Floor', [w.op('Mul', [w.reduce('ReduceSum', matched, [1], true), w.number(ratio)])]);
-  const hard = w.op('Mul', [background, float(w.op('Less', [rank, limit]))]);
+  const hard = w.op('Mul', [background, w.asFloat(w.op('Less', [rank, limit]))]);
   return w.reshape(w.op('Add', [matched, hard]), [batch, rows, 1]);
 }
 

@@ -159,7 +159,7 @@ function writePasses(w: OnnxWriter, compilation: Compilation, graph: Graph): Pas
   const loss = losses.slice(1).reduce((sum, next) => w.op('Add', [sum, next.loss]), losses[0]?.loss as string);
   const [first] = losses as [(typeof losses)[number]];
   const best = (name: string) => w.op('ArgMax', [name], { axis: { int: -1 }, keepdims: { int: 0 } });
-  const correct = w.reduce('ReduceSum', w.op('Cast', [w.op('Equal', [best(first.output), best(first.targets)])], { to: { int: 1 } }), first.node.shape.slice(0, -1).map((_, axis) => axis), false);
+  const correct = w.reduce('ReduceSum', w.asFloat(w.op('Equal', [best(first.output), best(first.targets)])), first.node.shape.slice(0, -1).map((_, axis) => axis), false);
 
   const nodes = new Map(graph.nodes.flatMap((node) => (node.kind === 'weight' ? [[node.variable, node] as const] : [])));
   const trained = parameters.map(({ variable }) => nodes.get(variable) as WeightNode);

@@ -80,7 +80,7 @@ export function writeBatchNormGradient(w: OnnxWriter, inputs: readonly OnnxValue
   const inputGradient = () => {
     const [before, factor] = [beforeScale(), mul(scale, inverse)];
     const name = math.affine(before, factor);
-    w.isScaled(name, before, factor);
+    w.noteProduct(name, before, factor);
     return name;
   };
   return [

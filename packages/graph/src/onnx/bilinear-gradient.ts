@@ -5,7 +5,6 @@
 import { int, text } from './program.js';
 import type { OnnxWriter } from './writer.js';
 
-export const FLOAT = 1;
 const INT64 = 7;
 
 export interface SampledImages {
@@ -34,7 +33,7 @@ function neighbours(w: OnnxWriter, position: string, length: number): [Neighbour
   const distance = w.op('Sub', [clipped, low]);
   const neighbour = (pixel: string, share: string, rises: boolean): Neighbour => {
     const at = w.op('Clip', [pixel, w.number(0), w.number(length - 1)]);
-    const within = w.op('Cast', [w.op('Equal', [at, pixel])], { to: int(FLOAT) });
+    const within = w.asFloat(w.op('Equal', [at, pixel]));
     return { at, weight: w.op('Mul', [share, within]), slope: rises ? within : w.op('Neg', [within]) };
   };
   return [neighbour(low, w.op('Sub', [w.number(1), distance]), false), neighbour(w.op('Add', [low, w.number(1)]), distance, true)];

@@ -68,23 +68,22 @@ export function writeConvolutionGradients(w: OnnxWriter, { inputs, output, upstr
   const size = kernel.shape as number[] as [number, number];
   const shapes: ConvolutionShapes = { batch, input: [h, across], output: [rows, columns], kernel: [size[0], size[1]], channels, filters, groups, strides, dilations, padding };
   const { block } = form.image;
-  const { block: filterBlock } = form.result;
-  const blocked = form.domain === '' ? undefined : filterBlock;
+  const resultBlock = form.domain === '' ? undefined : form.result.block;
   const dy = () => w.as(upstream, NCHW);
   // A scale by channel of dy, as behind a batch norm, is one of the kernel's filters and of its gradient.
-  const parts = blocked === undefined || upstream.layout.id !== form.result.id ? undefined : w.unscaled(upstream.name);
-  const blocks = () => parts?.name ?? w.as(upstream, form.result);
-  const scaled = (filtered: string): string => (parts === undefined || blocked === undefined ? filtered : byFilter(w, filtered, parts.scale, kernel.shape as number[], filters, blocked));
+  const product = resultBlock === undefined || upstream.layout.id !== form.result.id ? undefined : w.productOf(upstream.name);
+  const blockedDy = () => product?.name ?? w.as(upstream, form.result);
+  const scaled = (filtered: string): string => (product === undefined || resultBlock === undefined ? filtered : byFilter(w, filtered, product.scale, kernel.shape as number[], filters, resultBlock));
 
   const inputGradient = (): OnnxValue => {
-    const name = block === undefined ? undefined : writeBlockedInputGradient(w, blocks(), scaled(w.as(kernel, form.kernel)), shapes, block);
+    const name = block === undefined ? undefined : writeBlockedInputGradient(w, blockedDy(), scaled(w.as(kernel, form.kernel)), shapes, block);
     if (name !== undefined) return { name, shape: x.shape, layout: form.image };
     return { name: writeInputGradient(w, dy(), w.as(kernel, form.plainKernel), shapes), shape: x.shape, layout: NCHW };
   };
   const kernelGradient = (): OnnxValue => {
-    const name = blocked === undefined ? undefined : form.depthwise
-      ? writeBlockedDepthwiseGradient(w, w.as(x, form.image), blocks(), shapes)
-      : writeBlockedKernelGradient(w, w.as(x, form.image), blocks(), shapes, block ?? 1, blocked);
+    const name = resultBlock === undefined ? undefined : form.depthwise
+      ? writeBlockedDepthwiseGradient(w, w.as(x, form.image), blockedDy(), shapes)
+      : writeBlockedKernelGradient(w, w.as(x, form.image), blockedDy(), shapes, block ?? 1, resultBlock);
     if (name !== undefined) return { name: scaled(name), shape: kernel.shape, layout: form.kernel };
     if (!form.depthwise) return { name: writeKernelGradient(w, x, upstream, shapes), shape: kernel.shape, layout: OIHW };
     return { name: writeDepthwiseKernelGradient(w, w.as(x, NCHW), dy(), shapes), shape: kernel.shape, layout: form.plainKernel };

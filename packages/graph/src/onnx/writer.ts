@@ -28,8 +28,11 @@ interface Known {
   readonly shape: readonly number[];
 }
 
+/** The number of float32 among ONNX' element types. */
+const FLOAT = 1;
+
 /** The nodes that the outputs of a program come from. */
-function read(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
+function reached(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
   const wanted = new Set(outputs);
   const kept = [...nodes].reverse().filter((node) => {
     const isWanted = node.outputs.some((output) => wanted.has(output));
@@ -50,7 +53,7 @@ export class OnnxWriter {
   private readonly written = new Map<string, readonly string[]>();
   private readonly names = new Map<string, number>();
   private readonly sums = new Set<string>();
-  private readonly scaled = new Map<string, { name: string; scale: string }>();
+  private readonly products = new Map<string, { name: string; scale: string }>();
   private readonly known = new Map<string, Known>();
   private readonly open = new Map<string, { shape: readonly number[]; place: (layout: Layout) => { name: string; layout: Layout }; placed?: OnnxValue }>();
   private scope = '';
@@ -73,6 +76,11 @@ export class OnnxWriter {
     const taken = this.names.get(wanted) ?? 0;
     this.names.set(wanted, taken + 1);
     return taken === 0 ? wanted : `${wanted}.${taken}`;
+  }
+
+  /** Truth values or integers as float32: 1 and 0, or the number. */
+  asFloat(name: string): string {
+    return this.op('Cast', [name], { to: int(FLOAT) });
   }
 
   /** A node with several outputs. */
@@ -101,13 +109,13 @@ export class OnnxWriter {
   }
 
   /** Notes that `product` is x times a scale by channel, [C]: who reads it may do that to something smaller, and then nobody computes it. */
-  isScaled(product: string, x: string, scale: string): void {
-    this.scaled.set(product, { name: x, scale });
+  noteProduct(product: string, x: string, scale: string): void {
+    this.products.set(product, { name: x, scale });
   }
 
   /** What a value is a product of, where that was noted. */
-  unscaled(product: string): { readonly name: string; readonly scale: string } | undefined {
-    return this.scaled.get(product);
+  productOf(product: string): { readonly name: string; readonly scale: string } | undefined {
+    return this.products.get(product);
   }
 
   /** A constant of 64-bit integers, one axis. */
@@ -188,7 +196,7 @@ export class OnnxWriter {
     for (const { name: output, value } of results) this.nodes.push({ name: output, type: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
     const opsets = { '': this.opset, ...Object.fromEntries([...this.domains].map((domain) => [domain, 1])) };
     const outputs = results.map(({ name: output, shape }) => ({ name: output, element: 'float32' as const, shape }));
-    return { name, opsets, nodes: fuseBlocked(read(this.nodes, results.map(({ name: output }) => output)), this.sums, this.constants), constants: [...this.constants.values()], inputs, outputs };
+    return { name, opsets, nodes: fuseBlocked(reached(this.nodes, results.map(({ name: output }) => output)), this.sums, this.constants), constants: [...this.constants.values()], inputs, outputs };
   }
 
   private place(name: string, { values, shape }: Known, layout: Layout): string {

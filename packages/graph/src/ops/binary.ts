@@ -1,6 +1,5 @@
 import { activate, sumActivated, type OpAttributes, type ValueShape } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { int } from '../onnx/program.js';
 import { PLAIN, unblocked } from '../onnx/layout.js';
 import { broadcastable } from '../onnx/broadcast.js';
 import type { OnnxValue, OnnxWriter } from '../onnx/writer.js';
@@ -13,7 +12,7 @@ const ONNX_TYPES = { add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', max: 'Max',
 
 /** d loss / d a and d loss / d b, written on demand, in the shape of the result. Where a = b, the maximum is a's and the minimum too, as in tfjs. */
 function binaryGradients(w: OnnxWriter, kind: OpAttributes['binary']['kind'], a: string, b: string, y: string, dy: string): [() => string, () => string] {
-  const chosen = (condition: string) => (): string => w.op('Mul', [dy, w.op('Cast', [condition], { to: int(FLOAT) })]);
+  const chosen = (condition: string) => (): string => w.op('Mul', [dy, w.asFloat(condition)]);
   switch (kind) {
     case 'add': return [() => dy, () => dy];
     case 'sub': return [() => dy, () => w.op('Neg', [dy])];
@@ -25,9 +24,6 @@ function binaryGradients(w: OnnxWriter, kind: OpAttributes['binary']['kind'], a:
 }
 
 const sameShape = (a: ValueShape, b: ValueShape) => a.length === b.length && a.every((n, axis) => n === b[axis]);
-
-/** The number of float32 among ONNX' element types. */
-const FLOAT = 1;
 
 export const binary = defineOp<'binary'>({
   kind: 'binary',

@@ -1,6 +1,6 @@
 import { gridSample2d, type GridSampleAttributes } from '@convkit/core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { FLOAT, writeSamples } from '../onnx/bilinear-gradient.js';
+import { writeSamples } from '../onnx/bilinear-gradient.js';
 import { NCHW, PLAIN } from '../onnx/layout.js';
 import { int, text } from '../onnx/program.js';
 import type { OnnxValue, OnnxWriter } from '../onnx/writer.js';
@@ -17,7 +17,7 @@ function writePixels(w: OnnxWriter, u: string, length: number, { padding, alignC
   if (padding === 'zeros') return { at: p, scale };
   const clipped = (value: string) => {
     const at = op('Clip', value, w.number(0), w.number(length - 1));
-    return { at, inside: w.op('Cast', [op('Equal', at, value)], { to: int(FLOAT) }) };
+    return { at, inside: w.asFloat(op('Equal', at, value)) };
   };
   if (padding === 'border') {
     const { at, inside } = clipped(p);

@@ -5,8 +5,6 @@ import { int } from '../onnx/program.js';
 import type { OnnxValue, OnnxWriter } from '../onnx/writer.js';
 import { defineOp, inputShape, known } from '../op.js';
 
-/** The number of float32 among ONNX' element types. */
-const FLOAT = 1;
 /** x1, y1, x2, y2, score, class. */
 const COLUMNS = 6;
 /** Elementary operations of one IoU and its comparison: an intersection, two areas, a union, a quotient. */
@@ -68,7 +66,7 @@ export const nonMaxSuppression = defineOp<'nonMaxSuppression'>({
     const column = (value: string) => w.op('Unsqueeze', [value, w.integers([2])]);
     const filled = column(w.op('Greater', [values, none]));
     const orZero = (value: string) => w.op('Where', [filled, value, w.number(0)]);
-    const kind = w.op('Add', [w.op('Cast', [w.op('Div', [order, w.integers([most])])], { to: int(FLOAT) }), w.number(1)]);
+    const kind = w.op('Add', [w.asFloat(w.op('Div', [order, w.integers([most])])), w.number(1)]);
     const detections = w.op('Concat', [orZero(rowsAt(w, found, order)), orZero(column(values)), orZero(column(kind))], axis(2));
     const padded = fewest === limit ? detections : w.op('Pad', [detections, w.integers([0, 0, 0, 0, limit - fewest, 0])]);
     return { name: w.op('Add', [padded, w.numbers([0, 0, 0, 0, 0, -1])]), shape, layout: PLAIN };

@@ -2,7 +2,6 @@ import { spatialMean } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { axisIn, BLOCKED_DOMAIN, NCHW, PLAIN, shapeIn, unblocked } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
-import { int } from '../onnx/program.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
 
 const overSpace = (rank: number, axes: readonly number[]) => rank === 4 && axes.length === 2 && axes.includes(1) && axes.includes(2);
@@ -50,7 +49,7 @@ export const reduce = defineOp<'reduce'>({
     if (kind === 'max') {
       // Every element that equals the maximum gets the gradient, as in tfjs.
       const largest = keepDims ? output : w.reshaped(output, wide.shape);
-      const mask = w.op('Cast', [w.op('Equal', [w.as(x, layout), w.as(largest, layout)])], { to: int(1) });
+      const mask = w.asFloat(w.op('Equal', [w.as(x, layout), w.as(largest, layout)]));
       return [{ name: w.op('Mul', [mask, dy]), shape, layout }];
     }
     const count = axes.reduce((product, axis) => product * known(shape, axis), 1);

@@ -8,7 +8,6 @@ import { defineOp, elements, known } from '../op.js';
 
 /** One sample of one channel: four corners by their weights, and their sum; then that of the samples. */
 const OPERATIONS_A_SAMPLE = 8;
-const FLOAT = 1;
 
 /** What each pixel along an axis is worth to the bins, [N, R, bins, length]: core's `axisWeights` of corners [N, R, 1, 1]. */
 function writeAxisWeights(w: OnnxWriter, first: string, last: string, bins: number, length: number, { spatialScale, samplingRatio, aligned }: RoiAlignAttributes): string {
@@ -22,7 +21,7 @@ function writeAxisWeights(w: OnnxWriter, first: string, last: string, bins: numb
   const starts = op('Add', start, op('Mul', bin, counted('numbers', bins, [bins, 1], (i) => i)));
   const steps = op('Div', op('Mul', bin, counted('middles', samplingRatio, [samplingRatio], (a) => a + 0.5)), w.number(samplingRatio));
   const p = op('Add', starts, steps);
-  const inside = w.op('Cast', [op('And', op('GreaterOrEqual', p, w.number(-1)), op('LessOrEqual', p, w.number(length)))], { to: int(FLOAT) });
+  const inside = w.asFloat(op('And', op('GreaterOrEqual', p, w.number(-1)), op('LessOrEqual', p, w.number(length))));
   const at = op('Clip', p, w.number(0), w.number(length - 1));
   const each = (value: string) => op('Unsqueeze', value, w.integers([4]));
   const distance = op('Abs', op('Sub', each(at), counted('numbers', length, [length], (i) => i)));

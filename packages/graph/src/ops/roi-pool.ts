@@ -6,8 +6,6 @@ import { float, int, ints } from '../onnx/program.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
 
-const FLOAT = 1;
-
 export const roiPool = defineOp<'roiPool'>({
   kind: 'roiPool',
   shape: binsShape,
@@ -15,7 +13,7 @@ export const roiPool = defineOp<'roiPool'>({
   cost: (inputs) => ({ macs: 0, elementwise: known(inputShape(inputs, 1), 1) * elements(inputShape(inputs, 0)) }),
   evaluate: ([x, boxes], attributes) => poolBoxes(x as Tensor4D, boxes as Tensor3D, attributes),
   onnx: (w, [x, boxes], { outputSize, spatialScale }, shape) => {
-    const image = w.op('Unsqueeze', [w.op('Cast', [imageOfBox(w, boxes as OnnxValue)], { to: int(FLOAT) }), w.integers([1])]);
+    const image = w.op('Unsqueeze', [w.asFloat(imageOfBox(w, boxes as OnnxValue)), w.integers([1])]);
     const regions = w.op('Concat', [image, w.reshape(w.as(boxes as OnnxValue, PLAIN), [-1, 4])], { axis: int(1) });
     const name = w.op('MaxRoiPool', [w.as(x as OnnxValue, NCHW), regions], { pooled_shape: ints(outputSize), spatial_scale: float(spatialScale) });
     return pooled(w, name, shape);
