@@ -1,7 +1,9 @@
-// Times one of our networks in onnxruntime (or any ONNX file), or a training step, and prints one JSON line as torch_peer.py does.
-// usage: node tools/peers/convkit_peer.mjs MODEL|FILE.onnx --task infer|train --batch N --size PX --threads T --runs R [--engine onnxruntime|wasm|tensorflow]
+// Times one of our networks in onnxruntime (or any ONNX file), or a training step, and prints JSON lines as torch_peer.py does.
+// usage: node tools/peers/convkit_peer.mjs MODEL|FILE.onnx --task infer|train --batch N --size PX --threads T --runs R|--turns [--engine onnxruntime|wasm|tensorflow]
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { median } from '@convkit/bench/statistics';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -9,7 +11,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     task: { type: 'string', default: 'infer' }, batch: { type: 'string', default: '1' }, size: { type: 'string', default: '224' },
-    threads: { type: 'string', default: '2' }, runs: { type: 'string', default: '15' }, warmup: { type: 'string', default: '3' }, engine: { type: 'string', default: 'onnxruntime' },
+    threads: { type: 'string', default: '2' }, runs: { type: 'string', default: '15' }, warmup: { type: 'string', default: '3' }, engine: { type: 'string', default: 'onnxruntime' }, turns: { type: 'boolean', default: false },
   },
 });
 const [model = ''] = positionals;
@@ -67,12 +69,27 @@ async function training() {
 await tf.setBackend('cpu');
 const step = values.task === 'train' ? await training() : await inference();
 for (let i = 0; i < warmup; i++) await step();
-const ms = [];
-for (let i = 0; i < runs; i++) {
-  const start = performance.now();
-  await step();
-  ms.push(performance.now() - start);
+
+/** Milliseconds of each of some steps. */
+async function timed(count) {
+  const ms = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    await step();
+    ms.push(Number((performance.now() - start).toFixed(3)));
+  }
+  return ms;
 }
-const sorted = [...ms].sort((a, b) => a - b);
-console.log(JSON.stringify({ peer: `convkit ${values.engine}`, model, task: values.task, batch, size, threads, median_ms: Number(sorted[runs >> 1].toFixed(3)), ms: ms.map((v) => Number(v.toFixed(3))) }));
+
+const what = { peer: `convkit ${values.engine}`, model, task: values.task, batch, size, threads };
+if (values.turns) {
+  console.log(JSON.stringify({ ready: what }));
+  for await (const line of createInterface({ input: process.stdin })) {
+    await step();
+    console.log(JSON.stringify({ ms: await timed(Number(line)) }));
+  }
+} else {
+  const ms = await timed(runs);
+  console.log(JSON.stringify({ ...what, median_ms: Number(median(ms).toFixed(3)), ms }));
+}
 process.exit(0);

@@ -1,11 +1,12 @@
 """Times PyTorch on one network, as the peer to compare with in the same run.
 
-usage: torch_peer.py MODEL --task infer|train --batch N --size PX --threads T --mode eager|channels_last|compile --runs R
+usage: torch_peer.py MODEL --task infer|train --batch N --size PX --threads T --mode eager|channels_last|compile --runs R|--turns
 MODEL: any torchvision classification model, resnet20 (the CIFAR form, projection shortcuts without batch norm) or mobilenet_v2_cifar.
-Prints one JSON line: every run's milliseconds after warm-up, so that a harness can interleave and pair runs.
+Prints one JSON line: every run's milliseconds after warm-up. With --turns it says that it is ready, and answers every line of its input, a number
+of steps, with their milliseconds, behind one step that is not timed.
 Needs: pip install torch torchvision (CPU builds do).
 """
-import argparse, json, time
+import argparse, json, sys, time
 import torch, torch.nn as nn, torch.nn.functional as F
 
 
@@ -50,7 +51,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("model"); p.add_argument("--task", default="infer"); p.add_argument("--batch", type=int, default=1)
     p.add_argument("--size", type=int, default=224); p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--mode", default="channels_last"); p.add_argument("--runs", type=int, default=15); p.add_argument("--warmup", type=int, default=3)
+    p.add_argument("--mode", default="channels_last"); p.add_argument("--runs", type=int, default=15); p.add_argument("--warmup", type=int, default=3); p.add_argument("--turns", action="store_true")
     a = p.parse_args()
     torch.set_num_threads(a.threads); torch.manual_seed(0)
     if a.model == "resnet20":
@@ -84,12 +85,22 @@ def main():
             opt.zero_grad(set_to_none=True); F.cross_entropy(run_model(x), y).backward(); opt.step()
     for _ in range(a.warmup):
         step()
-    ms = []
-    for _ in range(a.runs):
-        t = time.perf_counter(); step(); ms.append((time.perf_counter() - t) * 1e3)
-    s = sorted(ms)
-    print(json.dumps({"peer": f"torch {torch.__version__} {a.mode}", "model": a.model, "task": a.task, "batch": a.batch, "size": a.size,
-                      "threads": a.threads, "median_ms": round(s[len(s) // 2], 3), "ms": [round(v, 3) for v in ms]}))
+
+    def timed(count):
+        ms = []
+        for _ in range(count):
+            t = time.perf_counter(); step(); ms.append(round((time.perf_counter() - t) * 1e3, 3))
+        return ms
+
+    what = {"peer": f"torch {torch.__version__} {a.mode}", "model": a.model, "task": a.task, "batch": a.batch, "size": a.size, "threads": a.threads}
+    if a.turns:
+        print(json.dumps({"ready": what}), flush=True)
+        for line in sys.stdin:
+            step()
+            print(json.dumps({"ms": timed(int(line))}), flush=True)
+    else:
+        ms = timed(a.runs)
+        print(json.dumps({**what, "median_ms": sorted(ms)[len(ms) // 2], "ms": ms}))
 
 
 if __name__ == "__main__":

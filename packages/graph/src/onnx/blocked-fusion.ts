@@ -64,7 +64,33 @@ function fuseActivations(nodes: readonly OnnxNode[], constants: ReadonlyMap<stri
   return nodes.flatMap((node) => (gone.has(node) ? [] : [fused.get(node) ?? node]));
 }
 
-/** Lets blocked convolutions add and activate: one pass over the image less for each. @param sums Additions whose operands are of one shape. */
-export function fuseBlocked(nodes: readonly OnnxNode[], sums: ReadonlySet<string>, constants: ReadonlyMap<string, OnnxConstant>): OnnxNode[] {
-  return fuseActivations(fuseSums(nodes, sums), constants);
+/** Lets blocked convolutions do the shifts by channel that are alone in reading them, with their bias. */
+function fuseShifts(nodes: readonly OnnxNode[], shifts: ReadonlySet<string>): OnnxNode[] {
+  const { readers, convolutions } = survey(nodes);
+  const gone = new Set<OnnxNode>();
+  const fused = new Map<OnnxNode, readonly OnnxNode[]>();
+  for (const node of nodes) {
+    const [source, , shift] = node.inputs as [string, string, string];
+    const convolution = shifts.has(node.name) && readers.get(source) === 1 ? convolutions.get(source) : undefined;
+    if (convolution === undefined) continue;
+    const [image, kernel, bias = ''] = convolution.inputs as [string, string, string?];
+    const both = `${convolution.name} bias`;
+    const sum: OnnxNode[] = bias === '' ? [] : [{ name: both, type: 'Add', domain: '', inputs: [bias, shift], outputs: [both], attributes: {} }];
+    fused.set(node, [...sum, { ...convolution, inputs: [image, kernel, bias === '' ? shift : both], outputs: node.outputs }]);
+    gone.add(convolution);
+  }
+  return nodes.flatMap((node) => (gone.has(node) ? [] : fused.get(node) ?? [node]));
+}
+
+/** What was noted of nodes while they were written, by their names. */
+export interface Notes {
+  /** Additions whose operands are of one shape. */
+  readonly sums: ReadonlySet<string>;
+  /** Blocked convolutions that only add their bias to their image. */
+  readonly shifts: ReadonlySet<string>;
+}
+
+/** Lets blocked convolutions shift, add and activate: one pass over the image less for each. */
+export function fuseBlocked(nodes: readonly OnnxNode[], { sums, shifts }: Notes, constants: ReadonlyMap<string, OnnxConstant>): OnnxNode[] {
+  return fuseActivations(fuseSums(fuseShifts(nodes, shifts), sums), constants);
 }

@@ -2,8 +2,9 @@
  * Gradients of convolutions on blocked images, [N, C / b, H, W, b] in memory and [N, C, H, W] by name. Images and channels
  * can be counted together there, [1, N C, H, W], which is what the kernel of a depthwise convolution needs.
  */
+import { exchangedBlocks } from './blocked-kernel.js';
+import { range, writePhases } from './blocked-phases.js';
 import { BLOCKED_DOMAIN, PLAIN } from './layout.js';
-import { writePhases } from './blocked-phases.js';
 import { int, ints } from './program.js';
 import { windowPads } from './window.js';
 import { paddingOfFlipped, unreached, type ConvolutionShapes } from './convolution-gradient.js';
@@ -12,17 +13,18 @@ import type { OnnxWriter } from './writer.js';
 const isOne = ([down, right]: readonly [number, number]) => down === 1 && right === 1;
 
 /** A dense kernel [F, C, kh, kw] in blocks, turned by half a circle, input and output channels exchanged. */
-function flippedDense(w: OnnxWriter, kernel: string, { kernel: size, channels, filters }: ConvolutionShapes, block: number): string {
-  const blocks = w.reshape(kernel, [filters / block, channels / block, size[0] * size[1], block, block]);
-  return w.reshape(w.transpose(turned(w, blocks, size[0] * size[1], 2), [1, 0, 2, 4, 3]), [channels, filters, ...size]);
+function flippedDense(w: OnnxWriter, kernel: string, { kernel: [kh, kw], channels, filters }: ConvolutionShapes, block: number): string {
+  const taps = kh * kw;
+  const turned = range(channels / block).flatMap((channel) => range(filters / block).flatMap((filter) => range(taps).map((tap) => ({ filter, channel, tap: taps - 1 - tap }))));
+  return w.reshape(exchangedBlocks(w, kernel, { filters, channels, taps }, block, turned), [channels, filters, kh, kw]);
 }
 
+/** A depthwise kernel in blocks, turned by half a circle. */
 function flippedDepthwise(w: OnnxWriter, kernel: string, { kernel: size, channels }: ConvolutionShapes, block: number): string {
-  return w.reshape(turned(w, w.reshape(kernel, [channels / block, size[0] * size[1], block]), size[0] * size[1], 1), [channels, 1, ...size]);
+  const taps = size[0] * size[1];
+  const turned = taps === 1 ? kernel : w.op('Gather', [w.reshape(kernel, [channels / block, taps, block]), w.integers(range(taps).reverse())], { axis: int(1) });
+  return w.reshape(turned, [channels, 1, ...size]);
 }
-
-const turned = (w: OnnxWriter, taps: string, count: number, axis: number) =>
-  (count === 1 ? taps : w.op('Gather', [taps, w.integers(Array.from({ length: count }, (_, i) => count - 1 - i))], { axis: int(axis) }));
 
 /** dy [N, C, H', W'] with zeros behind each row and column: [N, C, s H', s W']. */
 function stuffed(w: OnnxWriter, dy: string, { batch, output: [rows, columns], strides: [down, right] }: ConvolutionShapes, channels: number, block: number): string {
@@ -39,7 +41,7 @@ export function writeBlockedInputGradient(w: OnnxWriter, dy: string, kernel: str
   const { kernel: size, channels, filters, groups, dilations, strides, output } = shapes;
   const depthwise = groups > 1;
   // A kernel of one tap moves nothing: then the zeros can wait until the work is done.
-  const pointwise = size[0] === 1 && size[1] === 1;
+  const pointwise = isPointwise(shapes);
   const byPhase = depthwise || pointwise || isOne(strides) ? undefined : writePhases(w, dy, kernel, shapes, block);
   if (byPhase !== undefined) return byPhase;
   const weights = depthwise ? flippedDepthwise(w, kernel, shapes, block) : flippedDense(w, kernel, shapes, block);
@@ -50,7 +52,7 @@ export function writeBlockedInputGradient(w: OnnxWriter, dy: string, kernel: str
     kernel_shape: ints(size), strides: ints([1, 1]), dilations: ints(dilations), pads: windowPads(pads), group: int(groups),
   }, BLOCKED_DOMAIN);
   if (isOne(strides)) return convolved(dy);
-  return pointwise && pads.every((n) => n === 0) ? stuffed(w, convolved(dy), shapes, channels, block) : convolved(stuffed(w, dy, shapes, filters, block));
+  return pointwise ? stuffed(w, convolved(dy), shapes, channels, block) : convolved(stuffed(w, dy, shapes, filters, block));
 }
 
 /**
@@ -74,6 +76,9 @@ function padded(w: OnnxWriter, x: string, channels: number, [left, right]: reado
   return w.op('Conv', [x, ones], { kernel_shape: ints([1, 1]), strides: ints([1, 1]), dilations: ints([1, 1]), pads: windowPads([0, 0, left, right]), group: int(channels) }, BLOCKED_DOMAIN);
 }
 
+/** One tap, and no padding. */
+const isPointwise = ({ kernel: [kh, kw], padding }: ConvolutionShapes) => kh === 1 && kw === 1 && padding.every((n) => n === 0);
+
 /** The largest divisor of n up to a limit. */
 const divisor = (n: number, limit: number) => Array.from({ length: limit }, (_, i) => limit - i).find((d) => n % d === 0) ?? 1;
 
@@ -86,6 +91,11 @@ const divisor = (n: number, limit: number) => Array.from({ length: limit }, (_, 
  * @returns undefined where the forward kernel is dilated.
  */
 export function writeBlockedKernelGradient(w: OnnxWriter, x: string, dy: string, shapes: ConvolutionShapes, together: number, block: number): string | undefined {
+  if (together > 1 && isPointwise(shapes) && !isOne(shapes.strides)) {
+    // What it reads is picked first, as the cheaper of two copies.
+    const picked = w.op('MaxPool', [x], { kernel_shape: ints([1, 1]), strides: ints(shapes.strides), pads: ints([0, 0, 0, 0]) }, BLOCKED_DOMAIN);
+    return writeBlockedKernelGradient(w, picked, dy, { ...shapes, input: shapes.output, strides: [1, 1] }, together, block);
+  }
   const { batch, input, output, kernel: [kh, kw], channels, filters, strides: [down, across], dilations, padding: [top, , left] } = shapes;
   if (!isOne(dilations)) return undefined;
   const [blocks, filterBlocks] = [channels / together, filters / block];

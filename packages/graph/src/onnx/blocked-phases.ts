@@ -1,5 +1,6 @@
 /** Input gradients of strided convolutions on blocked images, without zeros between the positions of dy. */
-import { BLOCKED_DOMAIN, PLAIN } from './layout.js';
+import { exchangedBlocks } from './blocked-kernel.js';
+import { BLOCKED_DOMAIN } from './layout.js';
 import { int, ints } from './program.js';
 import { windowPads } from './window.js';
 import type { ConvolutionShapes } from './convolution-gradient.js';
@@ -25,7 +26,7 @@ function axisOf({ input, output, kernel, strides, padding }: ConvolutionShapes, 
   return { stride, length, pads: [-first, length - output[axis] + last], moves: last - first + 1, tap };
 }
 
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+export const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /**
  * d loss / d x [N, C, H, W] in blocks: one convolution of dy has the phases of all channels for its filters, with zeros for the taps
@@ -37,16 +38,15 @@ export function writePhases(w: OnnxWriter, dy: string, kernel: string, shapes: C
   const { batch, input, kernel: size, channels, filters, dilations } = shapes;
   const [down, right] = [axisOf(shapes, 0), axisOf(shapes, 1)];
   if (dilations.some((n) => n > 1) || [down, right].some(({ length, pads }) => !Number.isInteger(length) || pads.some((n) => n < 0))) return undefined;
-  const [blocks, filterBlocks, phases, none] = [channels / block, filters / block, down.stride * right.stride, size[0] * size[1]];
-  const taps = range(down.stride).flatMap((p) => range(right.stride).flatMap((q) => range(down.moves).flatMap((m) => range(right.moves).map((n) => {
+  const blocks = channels / block;
+  const tapsOf = (p: number, q: number) => range(down.moves).flatMap((m) => range(right.moves).map((n) => {
     const [row, column] = [down.tap(p, m), right.tap(q, n)];
-    return row === undefined || column === undefined ? none : row * size[1] + column;
-  }))));
-  const zeros = w.as(w.constant(`no tap of ${filterBlocks}x${blocks}`, new Float32Array(filters * channels), [filterBlocks, blocks, 1, block, block]), PLAIN);
-  const all = w.op('Concat', [w.reshape(kernel, [filterBlocks, blocks, none, block, block]), zeros], { axis: int(2) });
-  const chosen = w.reshape(w.op('Gather', [all, w.integers(taps)], { axis: int(2) }), [filterBlocks, blocks, phases, down.moves * right.moves, block, block]);
-  const weights = w.reshape(w.transpose(chosen, [2, 1, 0, 3, 5, 4]), [phases * channels, filters, down.moves, right.moves]);
-  const each = w.op('Conv', [dy, weights], {
+    return row === undefined || column === undefined ? undefined : row * size[1] + column;
+  }));
+  const wanted = range(down.stride).flatMap((p) => range(right.stride).flatMap((q) => range(blocks).flatMap((channel) => range(filters / block).flatMap((filter) =>
+    tapsOf(p, q).map((tap) => (tap === undefined ? undefined : { filter, channel, tap }))))));
+  const weights = exchangedBlocks(w, kernel, { filters, channels, taps: size[0] * size[1] }, block, wanted);
+  const each = w.op('Conv', [dy, w.reshape(weights, [down.stride * right.stride * channels, filters, down.moves, right.moves])], {
     kernel_shape: ints([down.moves, right.moves]), strides: ints([1, 1]), dilations: ints([1, 1]), pads: windowPads([...down.pads, ...right.pads]), group: int(1),
   }, BLOCKED_DOMAIN);
   const apart = w.reshape(each, [batch, down.stride, right.stride, blocks, down.length, right.length, block]);

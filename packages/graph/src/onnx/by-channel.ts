@@ -1,12 +1,14 @@
 /** Sums and scales by channel, in the layout that a value has: rows, images as NCHW, or images in blocks. */
 import type { ValueShape } from '@convkit/core';
 import { BLOCKED_DOMAIN, NCHW, PLAIN, type Layout } from './layout.js';
-import { float, int, ints } from './program.js';
-import type { OnnxWriter } from './writer.js';
+import { float, int, ints, text } from './program.js';
+import type { OnnxValue, OnnxWriter } from './writer.js';
 
 export interface ByChannel {
   /** x scale + shift in one pass; scale and shift are [C]. */
   affine(x: string, scale: string, shift?: string): string;
+  /** x + shift, as cheaply as may be: a blocked convolution that x comes from has it for its bias. */
+  shifted(x: string, shift: string): string;
   /** Sum of x, [C]. */
   sum(x: string): string;
   /** Mean of x, [C]. */
@@ -24,7 +26,14 @@ export function channelsSecond(shape: ValueShape, layout: Layout): Layout {
 /** @param shape Of the value, as the graph has it: [N, H, W, C] or [N, C]. @param layout One of {@link channelsSecond}. */
 export function byChannel(w: OnnxWriter, shape: ValueShape, layout: Layout): ByChannel {
   if (layout.block !== undefined) return inBlocks(w, shape as number[]);
-  return { affine: (x, scale, shift) => affine(w, x, scale, shift, channelsOf(shape)), sum: (x) => w.reduce('ReduceSum', x, overAllButChannels(shape), false), mean: (x) => w.reduce('ReduceMean', x, overAllButChannels(shape), false), dot: (a, b) => sumOfProducts(w, a, b, shape) };
+  const channels = channelsOf(shape);
+  return {
+    affine: (x, scale, shift) => affine(w, x, scale, shift, channels),
+    shifted: (x, shift) => affine(w, x, everyChannel(w, 1, channels), shift, channels),
+    sum: (x) => w.reduce('ReduceSum', x, overAllButChannels(shape), false),
+    mean: (x) => w.reduce('ReduceMean', x, overAllButChannels(shape), false),
+    dot: (a, b) => sumOfProducts(w, a, b, shape),
+  };
 }
 
 export const channelsOf = (shape: ValueShape) => shape.at(-1) as number;
@@ -54,12 +63,23 @@ function sumOfProducts(w: OnnxWriter, a: string, b: string, shape: ValueShape): 
 function inBlocks(w: OnnxWriter, [batch = 1, h = 1, across = 1, channels = 1]: readonly number[]): ByChannel {
   const conv = (operands: readonly string[], kernel: readonly [number, number], group: number) =>
     w.op('Conv', operands, { kernel_shape: ints(kernel), strides: ints([1, 1]), pads: ints([0, 0, 0, 0]), dilations: ints([1, 1]), group: int(group) }, BLOCKED_DOMAIN);
-  const overImages = (each: string, type: 'ReduceSum' | 'ReduceMean' = 'ReduceSum') => w.reduce(type, w.reshape(each, [batch, channels]), [0], false);
-  const means = (x: string) => w.op('GlobalAveragePool', [x], {}, BLOCKED_DOMAIN);
+  const overImages = (each: string, type: 'ReduceSum' | 'ReduceMean') => w.reduce(type, w.reshape(each, [batch, channels]), [0], false);
+  const meanOf = (x: string) => overImages(w.op('GlobalAveragePool', [x], {}, BLOCKED_DOMAIN), 'ReduceMean');
+  const affineOf = (x: string, scale: string, shift?: string) => conv([x, w.reshape(scale, [channels, 1, 1, 1]), ...(shift === undefined ? [] : [shift])], [1, 1], channels);
   return {
-    affine: (x, scale, shift) => conv([x, w.reshape(scale, [channels, 1, 1, 1]), ...(shift === undefined ? [] : [shift])], [1, 1], channels),
-    sum: (x) => w.op('Mul', [overImages(means(x), 'ReduceMean'), w.number(batch * h * across)]),
-    mean: (x) => overImages(means(x), 'ReduceMean'),
-    dot: (a, b) => overImages(conv([w.reshape(a, [1, batch * channels, h, across]), w.reshape(b, [batch * channels, 1, h, across])], [h, across], batch * channels)),
+    affine: affineOf,
+    shifted: (x, shift) => w.noteShift(affineOf(x, everyChannel(w, 1, channels), shift)),
+    sum: (x) => w.op('Mul', [meanOf(x), w.number(batch * h * across)]),
+    mean: meanOf,
+    dot: (a, b) => {
+      const each = conv([w.reshape(a, [1, batch * channels, h, across]), w.reshape(b, [batch * channels, 1, h, across])], [h, across], batch * channels);
+      return overImages(each, 'ReduceSum');
+    },
   };
+}
+
+/** One number for each image and channel, [N, 1, 1, C], at every position of blocked images of a shape. */
+export function overPositions(w: OnnxWriter, each: OnnxValue, shape: ValueShape, layout: Layout): OnnxValue {
+  const [, h, across] = shape as number[] as [number, number, number];
+  return { name: w.op('Upsample', [w.as(each, layout)], { scales: ints([1, 1, h, across]), mode: text('nearest') }, BLOCKED_DOMAIN), shape, layout };
 }

@@ -73,7 +73,7 @@ export function writeConvolutionGradients(w: OnnxWriter, { inputs, output, upstr
   // A scale by channel of dy, as behind a batch norm, is one of the kernel's filters and of its gradient.
   const product = resultBlock === undefined || upstream.layout.id !== form.result.id ? undefined : w.productOf(upstream.name);
   const blockedDy = () => product?.name ?? w.as(upstream, form.result);
-  const scaled = (filtered: string): string => (product === undefined || resultBlock === undefined ? filtered : byFilter(w, filtered, product.scale, kernel.shape as number[], filters, resultBlock));
+  const scaled = (filtered: string): string => (product === undefined ? filtered : byFilter(w, filtered, product.scale, kernel.shape as number[], filters));
 
   const inputGradient = (): OnnxValue => {
     const name = block === undefined ? undefined : writeBlockedInputGradient(w, blockedDy(), scaled(w.as(kernel, form.kernel)), shapes, block);
@@ -95,10 +95,10 @@ export function writeConvolutionGradients(w: OnnxWriter, { inputs, output, upstr
   ];
 }
 
-/** A kernel in blocks, or its gradient, [F, ...], times a scale [F]. */
-function byFilter(w: OnnxWriter, kernel: string, scale: string, shape: readonly number[], filters: number, block: number): string {
-  const size = shape.reduce((product, n) => product * n, 1);
-  const product = w.op('Mul', [w.reshape(kernel, [filters / block, size / filters, block]), w.reshape(scale, [filters / block, 1, block])]);
-  const [kh = 1, kw = 1] = shape;
-  return w.reshape(product, [filters, size / filters / kh / kw, kh, kw]);
+/** A kernel in blocks, or its gradient, [F, ...], times a scale [F]: it lies as an image of one row with F channels does. */
+function byFilter(w: OnnxWriter, kernel: string, scale: string, [kh = 1, kw = 1, ...others]: readonly number[], filters: number): string {
+  const inside = others.reduce((product, n) => product * n, 1) / filters;
+  const image = [1, 1, kh * kw * inside, filters];
+  const product = byChannel(w, image, blockedImages(w.block as number)).affine(w.reshape(kernel, [1, filters, 1, kh * kw * inside]), scale);
+  return w.reshape(product, [filters, inside, kh, kw]);
 }

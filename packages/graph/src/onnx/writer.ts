@@ -52,9 +52,12 @@ export class OnnxWriter {
   readonly domains = new Set<string>();
   private readonly written = new Map<string, readonly string[]>();
   private readonly names = new Map<string, number>();
-  private readonly sums = new Set<string>();
+  readonly sums = new Set<string>();
+  readonly shifts = new Set<string>();
   private readonly products = new Map<string, { name: string; scale: string }>();
   private readonly known = new Map<string, Known>();
+  /** What a value is another shape of. */
+  private readonly shapedFrom = new Map<string, string>();
   private readonly open = new Map<string, { shape: readonly number[]; place: (layout: Layout) => { name: string; layout: Layout }; placed?: OnnxValue }>();
   private scope = '';
 
@@ -105,6 +108,12 @@ export class OnnxWriter {
   sum(a: string, b: string): string {
     const name = this.op('Add', [a, b]);
     this.sums.add(name);
+    return name;
+  }
+
+  /** Notes that a blocked convolution only adds its bias to its image. @returns The value. */
+  noteShift(name: string): string {
+    this.shifts.add(name);
     return name;
   }
 
@@ -177,7 +186,10 @@ export class OnnxWriter {
 
   /** A tensor in another shape, the elements as they lie. One length may be open. */
   reshape(name: string, shape: readonly (number | null)[]): string {
-    return this.op('Reshape', [name, this.integers(shape.map((n) => n ?? -1))]);
+    const source = this.shapedFrom.get(name) ?? name;
+    const result = this.op('Reshape', [source, this.integers(shape.map((n) => n ?? -1))]);
+    this.shapedFrom.set(result, source);
+    return result;
   }
 
   transpose(name: string, permutation: readonly number[]): string {
@@ -196,7 +208,7 @@ export class OnnxWriter {
     for (const { name: output, value } of results) this.nodes.push({ name: output, type: 'Identity', domain: '', inputs: [value], outputs: [output], attributes: {} });
     const opsets = { '': this.opset, ...Object.fromEntries([...this.domains].map((domain) => [domain, 1])) };
     const outputs = results.map(({ name: output, shape }) => ({ name: output, element: 'float32' as const, shape }));
-    return { name, opsets, nodes: fuseBlocked(reached(this.nodes, results.map(({ name: output }) => output)), this.sums, this.constants), constants: [...this.constants.values()], inputs, outputs };
+    return { name, opsets, nodes: fuseBlocked(reached(this.nodes, results.map(({ name: output }) => output)), this, this.constants), constants: [...this.constants.values()], inputs, outputs };
   }
 
   private place(name: string, { values, shape }: Known, layout: Layout): string {

@@ -1,5 +1,6 @@
 import { adaptiveAvgPool2d } from '@convkit/core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { overPositions } from '../onnx/by-channel.js';
 import { NCHW, PLAIN } from '../onnx/layout.js';
 import { ints } from '../onnx/program.js';
 import type { OnnxValue } from '../onnx/writer.js';
@@ -49,6 +50,8 @@ export const adaptiveAvgPool = defineOp<'adaptiveAvgPool'>({
     const [, h, w_] = shape as number[] as [number, number, number];
     const dy = w.as(upstream, NCHW);
     if (rows === 1 && columns === 1) {
+      const { layout } = x as OnnxValue;
+      if (layout.block !== undefined) return [overPositions(w, { ...upstream, name: w.op('Mul', [dy, w.number(1 / (h * w_))]), layout: NCHW }, shape, layout)];
       const even = w.constant(`mean over ${h}x${w_}`, new Float32Array(h * w_).fill(1 / (h * w_)), [1, h, w_, 1]);
       return [{ name: w.op('Mul', [dy, w.as(even, NCHW)]), shape, layout: NCHW }];
     }

@@ -1,5 +1,6 @@
 import { spatialMean } from '@convkit/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { overPositions } from '../onnx/by-channel.js';
 import { axisIn, BLOCKED_DOMAIN, NCHW, PLAIN, shapeIn, unblocked } from '../onnx/layout.js';
 import type { OnnxValue } from '../onnx/writer.js';
 import { defineOp, elements, inputShape, known } from '../op.js';
@@ -54,6 +55,7 @@ export const reduce = defineOp<'reduce'>({
     }
     const count = axes.reduce((product, axis) => product * known(shape, axis), 1);
     const share = kind === 'mean' ? w.op('Mul', [dy, w.number(1 / count)]) : dy;
+    if (x.layout.block !== undefined && overSpace(shape.length, axes)) return [overPositions(w, { name: share, shape: wide.shape, layout }, shape, x.layout)];
     return [{ name: w.op('Expand', [share, w.integers(shapeIn(layout, shape) as number[])]), shape, layout }];
   },
 });
