@@ -16,8 +16,8 @@ export function writeActivationGradient(w: OnnxWriter, x: string, y: string, dy:
   const add = (a: string, b: string) => w.op('Add', [a, b]);
   const sub = (a: string, b: string) => w.op('Sub', [a, b]);
   const one = w.number(1);
-  /** 1 where 0 < value < upper. A power of 2 as the slope: the product is then exact. */
-  const inside = (value: string, upper: number) => mul(positive(w, value), w.op('HardSigmoid', [value], { alpha: float(-(2 ** 100)), beta: float(upper * 2 ** 100) }));
+  /** 1 where 0 < value < upper, that is less than half of it from its half (to the rounding of that difference). A power of 2 as the slope: the product is then exact. */
+  const inside = (value: string, upper: number) => w.op('HardSigmoid', [w.op('Abs', [sub(value, w.number(upper / 2))])], { alpha: float(-(2 ** 100)), beta: float(upper / 2 * 2 ** 100) });
   switch (attributes.kind) {
     case 'linear': return dy;
     case 'relu': return mul(dy, positive(w, y));

@@ -46,6 +46,12 @@ it('a blocked convolution has a shift for its bias, in the place of the shift, w
   expect(shifted([node('Conv', ['x', 'w', 'b'], 'y', BLOCKED_DOMAIN), shift])).toEqual([['Add', 'b,m', 'y bias'], ['Conv', 'x,w,y bias', 's']]);
 });
 
+it('a convolution that is not in blocks has the shift of its reordered result for its bias', () => {
+  expect(shifted([node('Conv', ['x', 'w'], 'z'), node('ReorderInput', ['z'], 'y', BLOCKED_DOMAIN), shift])).toEqual([['Conv', 'x,w,m', 'z'], ['ReorderInput', 'z', 's']]);
+  const shared = [node('Conv', ['x', 'w'], 'z'), node('ReorderInput', ['z'], 'y', BLOCKED_DOMAIN), shift, node('Relu', ['z'], 'r')];
+  expect(shifted(shared).map(([type]) => type)).toEqual(['Conv', 'ReorderInput', 'Conv', 'Relu']);
+});
+
 it('a shift stays where something else reads what it shifts, or nothing in blocks puts it out', () => {
   expect(shifted([node('Conv', ['x', 'w'], 'y', BLOCKED_DOMAIN), shift, node('Relu', ['y'], 'r')]).map(([type]) => type)).toEqual(['Conv', 'Conv', 'Relu']);
   expect(shifted([node('MaxPool', ['x'], 'y', BLOCKED_DOMAIN), shift]).map(([type]) => type)).toEqual(['MaxPool', 'Conv']);

@@ -64,20 +64,29 @@ function fuseActivations(nodes: readonly OnnxNode[], constants: ReadonlyMap<stri
   return nodes.flatMap((node) => (gone.has(node) ? [] : [fused.get(node) ?? node]));
 }
 
-/** Lets blocked convolutions do the shifts by channel that are alone in reading them, with their bias. */
+/**
+ * Lets convolutions do the shifts by channel that are alone in reading them, with their bias; other ones than onnxruntime's blocked operators too, whose
+ * results come to blocks behind them. They take the shift's place, since its number may be written behind them.
+ */
 function fuseShifts(nodes: readonly OnnxNode[], shifts: ReadonlySet<string>): OnnxNode[] {
-  const { readers, convolutions } = survey(nodes);
+  const { readers } = survey(nodes);
+  const writers = new Map(nodes.map((node) => [node.outputs[0] as string, node]));
+  /** The only node that writes a value which has one reader. */
+  const alone = (name: string, type: string) => { const node = readers.get(name) === 1 ? writers.get(name) : undefined; return node?.type === type ? node : undefined; };
   const gone = new Set<OnnxNode>();
   const fused = new Map<OnnxNode, readonly OnnxNode[]>();
   for (const node of nodes) {
+    if (!shifts.has(node.name)) continue;
     const [source, , shift] = node.inputs as [string, string, string];
-    const convolution = shifts.has(node.name) && readers.get(source) === 1 ? convolutions.get(source) : undefined;
+    const reordering = alone(source, 'ReorderInput');
+    const convolution = alone(reordering?.inputs[0] ?? source, 'Conv');
     if (convolution === undefined) continue;
     const [image, kernel, bias = ''] = convolution.inputs as [string, string, string?];
     const both = `${convolution.name} bias`;
     const sum: OnnxNode[] = bias === '' ? [] : [{ name: both, type: 'Add', domain: '', inputs: [bias, shift], outputs: [both], attributes: {} }];
-    fused.set(node, [...sum, { ...convolution, inputs: [image, kernel, bias === '' ? shift : both], outputs: node.outputs }]);
-    gone.add(convolution);
+    const shifted: OnnxNode = { ...convolution, inputs: [image, kernel, bias === '' ? shift : both] };
+    fused.set(node, [...sum, ...(reordering === undefined ? [{ ...shifted, outputs: node.outputs }] : [shifted, { ...reordering, outputs: node.outputs }])]);
+    for (const replaced of [convolution, reordering]) if (replaced !== undefined) gone.add(replaced);
   }
   return nodes.flatMap((node) => (gone.has(node) ? [] : fused.get(node) ?? [node]));
 }
