@@ -90,7 +90,7 @@ test('the medians of RoIAlign are those of their rounds, and the README and deci
   }
 });
 
-test.each([['peers-infer', 'onnx'], ['peers-train', 'train'], ['peers-train-32', 'train']])('%s is what its pairs of runs say, and the README has no other figures', (name, where) => {
+test.each([['peers-infer', 'onnx'], ['peers-infer-more', 'onnx'], ['peers-train', 'train'], ['peers-train-32', 'train']])('%s is what its pairs of runs say, and the README has no other figures', (name, where) => {
   const { runs, summary } = JSON.parse(readFileSync(new URL(`results/${name}.json`, import.meta.url), 'utf8')) as { runs: Run[]; summary: { rows: unknown; means: unknown } };
   const rows = runs.map(rowOf);
   expect(summary.rows).toEqual(rows);
