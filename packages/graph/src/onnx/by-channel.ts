@@ -40,7 +40,7 @@ export const channelsOf = (shape: ValueShape) => shape.at(-1) as number;
 const overAllButChannels = (shape: ValueShape) => (shape.length === 4 ? [0, 2, 3] : [0]);
 
 /** The same number for every channel, [C]. */
-export const everyChannel = (w: OnnxWriter, value: number, channels: number): string => w.as(w.constant(`${value} x ${channels}`, new Float32Array(channels).fill(value), [channels]), PLAIN);
+const everyChannel = (w: OnnxWriter, value: number, channels: number): string => w.as(w.constant(`${value} x ${channels}`, new Float32Array(channels).fill(value), [channels]), PLAIN);
 
 /** Batch norm with mean 0 and variance 1. */
 function affine(w: OnnxWriter, x: string, scale: string, shift: string | undefined, channels: number): string {
