@@ -52,7 +52,9 @@ export class OnnxWriter {
   readonly domains = new Set<string>();
   private readonly written = new Map<string, readonly string[]>();
   private readonly names = new Map<string, number>();
+  /** Additions of two values of one shape. */
   readonly sums = new Set<string>();
+  /** See {@link noteShift}. */
   readonly shifts = new Set<string>();
   private readonly products = new Map<string, { name: string; scale: string }>();
   private readonly known = new Map<string, Known>();
