@@ -61,10 +61,13 @@ class Peer {
  * @throws Error with what a process that ended early said last.
  */
 export async function takeTurns(ours, other, { rounds, steps }) {
-  const [a, b] = [new Peer(ours), new Peer(other)];
+  const a = new Peer(ours);
+  const peers = [a];
   try {
-    // One behind the other: neither warms up beside the other.
     await a.answer('ready');
+    // Only now: neither warms up beside the other.
+    const b = new Peer(other);
+    peers.push(b);
     await b.answer('ready');
     const pairs = [];
     for (let round = 0; round < rounds; round++) {
@@ -74,6 +77,6 @@ export async function takeTurns(ours, other, { rounds, steps }) {
     }
     return pairs;
   } finally {
-    await Promise.all([a.end(), b.end()]);
+    await Promise.all(peers.map((peer) => peer.end()));
   }
 }

@@ -1,6 +1,6 @@
 /** Batch norm in a training step, on rows [N, C] and on images, as NCHW or in blocks. */
 import type { OpAttributes, ValueShape } from '@convkit/core';
-import { byChannel, channelsOf, channelsSecond } from './by-channel.js';
+import { byChannel, channelsOf, channelsSecond, everyChannel } from './by-channel.js';
 import { PLAIN } from './layout.js';
 import { float, int, type OnnxAttributes } from './program.js';
 import type { OnnxValue, OnnxWriter } from './writer.js';
@@ -47,7 +47,7 @@ export function writeBatchNorm(w: OnnxWriter, inputs: readonly OnnxValue[], epsi
   const [gamma, beta, moving] = given;
   const math = byChannel(w, shape, layout);
   const mul = (a: string, b: string) => w.op('Mul', [a, b]);
-  const x = math.shifted(w.as(value, layout), w.op('Neg', [moving]));
+  const x = w.noteShift(math.affine(w.as(value, layout), everyChannel(w, 1, channelsOf(shape)), w.op('Neg', [moving])));
   const meanOfX = math.mean(x);
   const square = mul(math.dot(x, x), w.number(1 / elementsPerChannel(shape)));
   // Rounding alone brings it below 0.

@@ -2,9 +2,11 @@
  * Gradients of convolutions on blocked images, [N, C / b, H, W, b] in memory and [N, C, H, W] by name. Images and channels
  * can be counted together there, [1, N C, H, W], which is what the kernel of a depthwise convolution needs.
  */
+import { range } from '../range.js';
 import { exchangedBlocks } from './blocked-kernel.js';
-import { range, writePhases } from './blocked-phases.js';
-import { BLOCKED_DOMAIN, PLAIN } from './layout.js';
+import { writePhases } from './blocked-phases.js';
+import { everyChannel } from './by-channel.js';
+import { BLOCKED_DOMAIN } from './layout.js';
 import { int, ints } from './program.js';
 import { windowPads } from './window.js';
 import { paddingOfFlipped, unreached, type ConvolutionShapes } from './convolution-gradient.js';
@@ -72,7 +74,7 @@ export function writeBlockedDepthwiseGradient(w: OnnxWriter, x: string, dy: stri
 
 /** Columns of zeros on both sides: a convolution of one tap, which copies faster than Pad. */
 function padded(w: OnnxWriter, x: string, channels: number, [left, right]: readonly [number, number]): string {
-  const ones = w.as(w.constant(`ones ${channels}`, new Float32Array(channels).fill(1), [channels, 1, 1, 1]), PLAIN);
+  const ones = w.reshape(everyChannel(w, 1, channels), [channels, 1, 1, 1]);
   return w.op('Conv', [x, ones], { kernel_shape: ints([1, 1]), strides: ints([1, 1]), dilations: ints([1, 1]), pads: windowPads([0, 0, left, right]), group: int(channels) }, BLOCKED_DOMAIN);
 }
 

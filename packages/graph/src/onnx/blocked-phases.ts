@@ -1,4 +1,5 @@
 /** Input gradients of strided convolutions on blocked images, without zeros between the positions of dy. */
+import { range } from '../range.js';
 import { exchangedBlocks } from './blocked-kernel.js';
 import { BLOCKED_DOMAIN } from './layout.js';
 import { int, ints } from './program.js';
@@ -25,8 +26,6 @@ function axisOf({ input, output, kernel, strides, padding }: ConvolutionShapes, 
   const tap = (phase: number, m: number) => { const at = phase + before - stride * (first + m); return at >= 0 && at < size ? at : undefined; };
   return { stride, length, pads: [-first, length - output[axis] + last], moves: last - first + 1, tap };
 }
-
-export const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /**
  * d loss / d x [N, C, H, W] in blocks: one convolution of dy has the phases of all channels for its filters, with zeros for the taps

@@ -7,8 +7,6 @@ import type { OnnxValue, OnnxWriter } from './writer.js';
 export interface ByChannel {
   /** x scale + shift in one pass; scale and shift are [C]. */
   affine(x: string, scale: string, shift?: string): string;
-  /** x + shift, as cheaply as may be: a blocked convolution that x comes from has it for its bias. */
-  shifted(x: string, shift: string): string;
   /** Sum of x, [C]. */
   sum(x: string): string;
   /** Mean of x, [C]. */
@@ -29,7 +27,6 @@ export function byChannel(w: OnnxWriter, shape: ValueShape, layout: Layout): ByC
   const channels = channelsOf(shape);
   return {
     affine: (x, scale, shift) => affine(w, x, scale, shift, channels),
-    shifted: (x, shift) => affine(w, x, everyChannel(w, 1, channels), shift, channels),
     sum: (x) => w.reduce('ReduceSum', x, overAllButChannels(shape), false),
     mean: (x) => w.reduce('ReduceMean', x, overAllButChannels(shape), false),
     dot: (a, b) => sumOfProducts(w, a, b, shape),
@@ -40,7 +37,7 @@ export const channelsOf = (shape: ValueShape) => shape.at(-1) as number;
 const overAllButChannels = (shape: ValueShape) => (shape.length === 4 ? [0, 2, 3] : [0]);
 
 /** The same number for every channel, [C]. */
-const everyChannel = (w: OnnxWriter, value: number, channels: number): string => w.as(w.constant(`${value} x ${channels}`, new Float32Array(channels).fill(value), [channels]), PLAIN);
+export const everyChannel = (w: OnnxWriter, value: number, channels: number): string => w.as(w.constant(`${value} x ${channels}`, new Float32Array(channels).fill(value), [channels]), PLAIN);
 
 /** Batch norm with mean 0 and variance 1. */
 function affine(w: OnnxWriter, x: string, scale: string, shift: string | undefined, channels: number): string {
@@ -65,10 +62,8 @@ function inBlocks(w: OnnxWriter, [batch = 1, h = 1, across = 1, channels = 1]: r
     w.op('Conv', operands, { kernel_shape: ints(kernel), strides: ints([1, 1]), pads: ints([0, 0, 0, 0]), dilations: ints([1, 1]), group: int(group) }, BLOCKED_DOMAIN);
   const overImages = (each: string, type: 'ReduceSum' | 'ReduceMean') => w.reduce(type, w.reshape(each, [batch, channels]), [0], false);
   const meanOf = (x: string) => overImages(w.op('GlobalAveragePool', [x], {}, BLOCKED_DOMAIN), 'ReduceMean');
-  const affineOf = (x: string, scale: string, shift?: string) => conv([x, w.reshape(scale, [channels, 1, 1, 1]), ...(shift === undefined ? [] : [shift])], [1, 1], channels);
   return {
-    affine: affineOf,
-    shifted: (x, shift) => w.noteShift(affineOf(x, everyChannel(w, 1, channels), shift)),
+    affine: (x, scale, shift) => conv([x, w.reshape(scale, [channels, 1, 1, 1]), ...(shift === undefined ? [] : [shift])], [1, 1], channels),
     sum: (x) => w.op('Mul', [meanOf(x), w.number(batch * h * across)]),
     mean: meanOf,
     dot: (a, b) => {

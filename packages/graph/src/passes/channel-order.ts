@@ -1,6 +1,7 @@
 /** In which order the channels of a value lie, and where; for passes that leave channels where they are. */
 import type { GraphBuilder } from '../builder.js';
 import { isOp, type GraphNode } from '../graph.js';
+import { range } from '../range.js';
 
 /** The channels of a value in their logical order: channel k is channel `channels[k]` of the node `sources[k]`. */
 export interface View {
@@ -18,7 +19,6 @@ export interface Ordered {
   readonly reordered: ReadonlySet<number>;
 }
 
-export const range = (length: number) => Array.from({ length }, (_, i) => i);
 export const isInOrder = (order: readonly number[]) => order.every((place, i) => place === i);
 
 function inverseOf(order: readonly number[]): number[] {

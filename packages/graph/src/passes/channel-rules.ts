@@ -1,7 +1,8 @@
 /** What each op makes of channels that lie in another order than the graph says. Ops without a rule need them in order. */
 import type { OpKind } from '@convkit/core';
 import { isOp, type GraphNode, type OpNode } from '../graph.js';
-import { channelsOf, isInOrder, joined, picked, range, type ChannelGatherer, type View } from './channel-order.js';
+import { range } from '../range.js';
+import { channelsOf, isInOrder, joined, picked, type ChannelGatherer, type View } from './channel-order.js';
 
 type Rules<F extends { [K in OpKind]: unknown }> = { readonly [K in OpKind]?: F[K] };
 
