@@ -11,7 +11,7 @@ export interface KernelBlock {
 
 /**
  * The blocks of a dense kernel [F, C, kh, kw], each with its input and output channels exchanged, in another order; undefined is a block of zeros.
- * First a transposition of matrices, then a choice of whole blocks: several times as quick as one transposition of all axes.
+ * First a transposition of matrices, then a choice of whole blocks: quicker than one transposition of all axes, which goes number by number.
  * @returns The blocks behind each other, to be given a shape.
  */
 export function exchangedBlocks(w: OnnxWriter, kernel: string, { filters, channels, taps }: { filters: number; channels: number; taps: number }, block: number, wanted: readonly (KernelBlock | undefined)[]): string {
